@@ -1,0 +1,100 @@
+//! Changes after birth: C_SetAttributeValue and C_CopyObject (rules R1, R2, R13).
+
+use crate::attribute::Change;
+use crate::{AttributeType, Error, KeyType, Mode, ObjectClass, Refusal, Rule, Template, Value};
+
+/// What happens to the attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// C_SetAttributeValue.
+    Set,
+    /// C_CopyObject: TOKEN, PRIVATE and MODIFIABLE may be chosen anew.
+    Copy,
+}
+
+/// Applies `template` to `attributes`, wholly or not at all.
+///
+/// TRUSTED and SHARED_WITH are acts of their own and do not pass through here.
+///
+/// # Errors
+/// CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID, CKR_TEMPLATE_INCONSISTENT; `attributes` are then unchanged.
+pub fn apply(mode: Mode, occasion: Occasion, attributes: &mut Template, template: &Template) -> Result<(), Refusal> {
+    let mut changed = attributes.clone();
+    for (attribute, value) in template.iter() {
+        check(occasion, attributes, attribute, value)?;
+        if !(mode == Mode::Enforce && attribute == AttributeType::PRIVATE && holds_secret(attributes)) {
+            changed.set(attribute, value.clone());
+        }
+    }
+    if mode == Mode::Enforce {
+        raise(&mut changed, template)?;
+    }
+    *attributes = changed;
+    Ok(())
+}
+
+fn holds_secret(attributes: &Template) -> bool {
+    class_of(attributes).is_some_and(ObjectClass::has_secret)
+}
+
+fn class_of(attributes: &Template) -> Option<ObjectClass> {
+    attributes.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id)
+}
+
+fn check(occasion: Occasion, present: &Template, attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
+    let row = attribute
+        .row()
+        .ok_or(Refusal::standard(Error::AttributeTypeInvalid, "the token does not know this attribute"))?;
+    let key_type = present.ulong(AttributeType::KEY_TYPE).and_then(KeyType::from_id);
+    if !class_of(present).is_some_and(|class| row.of.includes(class, key_type)) {
+        return Err(Refusal::standard(Error::TemplateInconsistent, "the object does not have this attribute"));
+    }
+    let old = present.flag_given(attribute);
+    let new = value.as_bool();
+    let permitted = match row.change {
+        Change::Free => true,
+        Change::OnlyTrue => new == Some(true) || old == new,
+        Change::OnlyFalse => new == Some(false) || old == new,
+        Change::OnCopy => occasion == Occasion::Copy && !loosens(attribute, old, new),
+        Change::Fixed => occasion == Occasion::Copy && row.shown == crate::attribute::Shown::Open && present.get(attribute) == Some(value),
+        Change::Officer => new == Some(false) && old != Some(true),
+        Change::Token | Change::Share => false,
+    };
+    if permitted { Ok(()) } else { Err(REFUSAL) }
+}
+
+const REFUSAL: Refusal =
+    Refusal::new(Error::AttributeReadOnly, Rule::R2, "this attribute does not change that way: protection only grows");
+
+/// MODIFIABLE and PRIVATE may be chosen at a copy, but only in the stricter direction (rule R13).
+fn loosens(attribute: AttributeType, old: Option<bool>, new: Option<bool>) -> bool {
+    match attribute {
+        AttributeType::MODIFIABLE => old == Some(false) && new == Some(true),
+        AttributeType::PRIVATE => old == Some(true) && new == Some(false),
+        _ => false,
+    }
+}
+
+/// Rule R1 at a change: WRAP_WITH_TRUSTED raises SENSITIVE, and SENSITIVE on an extractable key raises
+/// WRAP_WITH_TRUSTED; denying it in the same template is refused.
+fn raise(changed: &mut Template, template: &Template) -> Result<(), Refusal> {
+    if !holds_secret(changed) {
+        return Ok(());
+    }
+    if changed.flag(AttributeType::WRAP_WITH_TRUSTED) {
+        changed.set(AttributeType::SENSITIVE, Value::Bool(true));
+    }
+    let leaves = changed.flag(AttributeType::SENSITIVE) && changed.flag(AttributeType::EXTRACTABLE);
+    if !leaves {
+        return Ok(());
+    }
+    if template.flag_given(AttributeType::WRAP_WITH_TRUSTED) == Some(false) {
+        return Err(Refusal::new(
+            Error::TemplateInconsistent,
+            Rule::R1,
+            "a sensitive, extractable key always has WRAP_WITH_TRUSTED",
+        ));
+    }
+    changed.set(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(true));
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Mechanisms: one table row each, and their parameters.
+
+mod parameter;
+mod table;
+
+pub use parameter::{HkdfParameter, HkdfSalt, Parameter, ParameterKind};
+pub use table::{Engine, MECHANISMS, Make, Mechanism, MechanismType, Unit, Usage, Usages};

@@ -1,0 +1,125 @@
+//! An object: its attributes, its owner, and where it stands in its life.
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Facts, Kind, Relation, Subject};
+use crate::{AttributeType, KeyType, Mode, ObjectClass, Template, UserId};
+
+/// Where a wrapping key stands in its life (rule R9): CANDIDATE -> TRUSTED -> RETIRED.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lifecycle {
+    /// Not made for trust: data keys, ordinary wrapping keys, and everything that is no key.
+    Data,
+    /// Made for trust, and waiting for it.
+    Candidate,
+    /// Trusted at this moment.
+    Trusted,
+    /// Was trusted; unwraps old blobs and never wraps again.
+    Retired,
+}
+
+/// Whether a key was made for trust, and has lost it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Calling {
+    /// An ordinary object.
+    Data,
+    /// Made to become trusted.
+    Wrapping,
+    /// Was trusted once.
+    Retired,
+}
+
+/// One object as it is stored.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Object {
+    /// Its attributes, the key's value among them.
+    pub attributes: Template,
+    /// Who made it; nobody, when it was made without login.
+    pub owner: Option<UserId>,
+    /// Who else may use it.
+    pub shared_with: Vec<UserId>,
+    /// The token's mode at its birth: what was not born in `enforce` can never be trusted.
+    pub born: Mode,
+    /// Whether it was made for trust.
+    pub calling: Calling,
+}
+
+impl Object {
+    /// CKA_CLASS.
+    pub fn class(&self) -> Option<ObjectClass> {
+        self.attributes.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id)
+    }
+
+    /// CKA_KEY_TYPE; `None` for what is no key.
+    pub fn key_type(&self) -> Option<KeyType> {
+        self.attributes.ulong(AttributeType::KEY_TYPE).and_then(KeyType::from_id)
+    }
+
+    /// A flag among its attributes; false when absent.
+    pub fn flag(&self, attribute: AttributeType) -> bool {
+        self.attributes.flag(attribute)
+    }
+
+    /// Where it stands in its life.
+    pub fn lifecycle(&self) -> Lifecycle {
+        match (self.calling, self.flag(AttributeType::TRUSTED)) {
+            (Calling::Data, _) => Lifecycle::Data,
+            (Calling::Wrapping, false) => Lifecycle::Candidate,
+            (Calling::Wrapping, true) => Lifecycle::Trusted,
+            (Calling::Retired, _) => Lifecycle::Retired,
+        }
+    }
+
+    /// Whether keys may be wrapped under it as under a trusted key, on a token of `mode`.
+    ///
+    /// On a token that was tightened to `enforce`, the TRUSTED of an object born before counts for nothing.
+    pub fn is_trusted(&self, mode: Mode) -> bool {
+        self.flag(AttributeType::TRUSTED) && (mode != Mode::Enforce || self.lifecycle() == Lifecycle::Trusted)
+    }
+
+    /// How `subject` stands to it.
+    pub fn relation(&self, subject: &Subject) -> Relation {
+        if self.owner == subject.user {
+            Relation::Owner
+        } else if subject.user.is_some_and(|user| self.shared_with.contains(&user)) {
+            Relation::Sharee
+        } else if !self.flag(AttributeType::PRIVATE) {
+            Relation::Public
+        } else if subject.officer && self.calling != Calling::Data {
+            Relation::Officer
+        } else {
+            Relation::Hidden
+        }
+    }
+
+    /// What the policy looks at, for `subject` and the object under the handle `handle`.
+    pub fn facts(&self, subject: &Subject, handle: u64) -> Facts {
+        Facts {
+            object: handle,
+            relation: self.relation(subject),
+            ownerless: self.owner.is_none(),
+            kind: Kind::of(self.class()),
+            token: self.flag(AttributeType::TOKEN),
+            private: self.flag(AttributeType::PRIVATE),
+            lifecycle: self.lifecycle(),
+            sensitive: self.flag(AttributeType::SENSITIVE),
+            extractable: self.flag(AttributeType::EXTRACTABLE),
+            wrap_with_trusted: self.flag(AttributeType::WRAP_WITH_TRUSTED),
+            modifiable: self.flag(AttributeType::MODIFIABLE),
+            copyable: self.flag(AttributeType::COPYABLE),
+            destroyable: self.flag(AttributeType::DESTROYABLE),
+            ..Facts::NONE
+        }
+    }
+}
+
+impl Kind {
+    /// The kind of an object of that class.
+    pub const fn of(class: Option<ObjectClass>) -> Self {
+        match class {
+            Some(ObjectClass::SecretKey | ObjectClass::PrivateKey) => Self::Secret,
+            Some(ObjectClass::PublicKey) => Self::Public,
+            Some(ObjectClass::Data | ObjectClass::Certificate) | None => Self::Other,
+        }
+    }
+}

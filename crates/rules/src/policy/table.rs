@@ -1,0 +1,117 @@
+//! The policy table: a row per action, with what must hold, in order of precedence.
+//!
+//! Precedence of errors is the order in the row: session, login and role, visibility, usage, policy,
+//! mechanism. This is the one place that says who may do what.
+
+use super::{Binds, Facts, Requirement, Subject};
+use crate::{Mode, Refusal};
+
+macro_rules! policy {
+    ($( $(#[$doc:meta])* $action:ident [$($requirement:ident)*] ;)*) => {
+        /// What a caller wants to do.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Action { $( $(#[$doc])* $action ),* }
+
+        impl Action {
+            /// Every action, in the order of the table.
+            pub const ALL: &[Self] = &[$(Self::$action),*];
+
+            /// Its name.
+            pub const fn name(self) -> &'static str { match self { $(Self::$action => stringify!($action)),* } }
+
+            /// What must hold, the first failure being the answer.
+            pub const fn requirements(self) -> &'static [Requirement] {
+                match self { $(Self::$action => &[$(Requirement::$requirement),*]),* }
+            }
+        }
+    };
+}
+
+policy! {
+// action            must hold, in order of precedence
+   /// Encrypt data under a key.
+   Encrypt          [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   /// Decrypt data with a key.
+   Decrypt          [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   /// Sign or MAC data with a key.
+   Sign             [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   /// Verify a signature or MAC with a key.
+   Verify           [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   /// Derive a key from a key; also for a key named inside the mechanism's parameters.
+   Derive           [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   /// Put a key's value into a digest.
+   DigestKey        [LoggedInIfPrivate MayUseKey KeySeen IsSecret Digestible];
+   /// Use a key to wrap another.
+   WrapUnder        [LoggedInIfPrivate MayWrap WrappingKeySeen Usage WrapsNow MechanismAllowed StrictMechanism];
+   /// Let a key's value leave, wrapped.
+   WrapOut          [LoggedInIfPrivate MayWrap KeySeen OwnerWrapsOut Extractable TrustedForWwt TrustedForProtected TemplateMatches];
+   /// Use a key to unwrap another.
+   UnwrapUnder      [LoggedInIfPrivate MayWrap UnwrappingKeySeen Usage UnwrapsNow NoOracle MechanismAllowed StrictMechanism];
+   /// Make an object: create, generate, unwrap, derive, copy.
+   Make             [Writable LoggedInIfPrivate MayMake];
+   /// Read an object's attributes.
+   Read             [ObjectSeen];
+   /// Read an attribute that holds a key's value.
+   ReadValue        [ObjectSeen Readable];
+   /// Copy an object.
+   Copy             [ObjectSeen OwnerCopies NotWrappingKey Copyable];
+   /// Destroy an object.
+   Destroy          [Writable ObjectSeen LoggedInToChange OwnerChanges Destroyable];
+   /// Change an object's attributes.
+   Change           [Writable ObjectSeen LoggedInToChange OwnerChanges Modifiable];
+   /// Change whom a key is shared with.
+   Share            [Writable ObjectSeen MayShare OwnerShares];
+   /// Set TRUSTED.
+   Trust            [Writable ObjectSeen MayTrust IsCandidate];
+   /// Clear TRUSTED: retire a trusted key.
+   Retire           [Writable ObjectSeen MayTrust IsTrusted];
+   /// Users, PINs of others, settings.
+   Administer       [Officer WritableSession];
+   /// Change one's own PIN.
+   OwnPin           [WritableSession];
+}
+
+/// Proof that an action on an object was authorised. Only [`authorize`] makes one, and key bytes are
+/// reached only with one: a forgotten check does not compile.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Permit {
+    action: Action,
+    object: u64,
+    noted: Option<Refusal>,
+}
+
+impl Permit {
+    /// The action that was authorised.
+    pub const fn action(&self) -> Action {
+        self.action
+    }
+
+    /// The handle of the object that it was authorised on.
+    pub const fn object(&self) -> u64 {
+        self.object
+    }
+
+    /// In `audit` mode: what `enforce` would have refused.
+    pub const fn noted(&self) -> Option<Refusal> {
+        self.noted
+    }
+}
+
+/// Decides whether `subject` may do `action` given `facts`.
+///
+/// # Errors
+/// The refusal owned by the first requirement of the row that does not hold and binds in the mode.
+pub fn authorize(subject: &Subject, action: Action, facts: &Facts) -> Result<Permit, Refusal> {
+    let mut noted = None;
+    for requirement in action.requirements() {
+        if requirement.holds(subject, facts) {
+            continue;
+        }
+        match (requirement.binds(), subject.mode) {
+            (Binds::Always, _) | (Binds::Enforce, Mode::Enforce) => return Err(requirement.refusal()),
+            (Binds::Enforce, Mode::Audit) => noted = noted.or(Some(requirement.refusal())),
+            (Binds::Enforce, Mode::Standard) => {}
+        }
+    }
+    Ok(Permit { action, object: facts.object, noted })
+}
