@@ -1,0 +1,4 @@
+//! A token.
+
+/// A token.
+pub struct Token;
