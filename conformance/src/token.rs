@@ -1,0 +1,171 @@
+//! A token under test, as seen by the process that uses it.
+
+use cryptoki_sys::*;
+
+use crate::fixture::{self, NamedUsers, SO_PIN, USER_PIN, Users};
+use crate::module::Module;
+use crate::rv::Rv;
+use crate::session::Session;
+
+/// An initialised library, the slot of the token, and who may log in.
+pub struct Token {
+    /// The library, after C_Initialize.
+    pub module: Module,
+    /// The slot of the token.
+    pub slot: CK_SLOT_ID,
+    /// Its users.
+    pub users: Users,
+    /// Whether the library is Claviger: then nothing may be missing.
+    pub is_claviger: bool,
+}
+
+/// Variables by which a parent tells its child of an existing token.
+const SLOT: &str = "CONFORMANCE_SLOT";
+const PINS: [&str; 5] =
+    ["CONFORMANCE_SO", "CONFORMANCE_USER", "CONFORMANCE_KIM", "CONFORMANCE_APP1", "CONFORMANCE_APP2"];
+
+impl Token {
+    /// Makes the token of the 2.40 flow: C_Initialize, C_InitToken, C_Login of the SO, C_InitPIN, C_Logout.
+    #[track_caller]
+    pub fn with_default_user() -> Token {
+        let module = load_from_environment();
+        must("C_Initialize", module.initialize_null());
+        let slots = must("C_GetSlotList", module.slot_list(false));
+        let Some(free) = slots.first() else { panic!("C_GetSlotList: no slot") };
+        must("C_InitToken", module.init_token(*free, SO_PIN, "conformance"));
+        let slot = slot_of(&module, "conformance");
+        let session = must("C_OpenSession", module.open_session(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION));
+        must("C_Login(CKU_SO)", session.login(CKU_SO, SO_PIN));
+        must("C_InitPIN", session.init_pin(USER_PIN));
+        must("C_Logout", session.logout());
+        must("C_CloseSession", session.close());
+        let users = Users { so: SO_PIN.to_owned(), user: USER_PIN.to_owned(), named: None };
+        let is_claviger = fixture::module().is_ok_and(|path| fixture::is_claviger(&path));
+        Token { module, slot, users, is_claviger }
+    }
+
+    /// The token that the parent made, after C_Initialize.
+    #[track_caller]
+    pub fn from_environment() -> Token {
+        let module = load_from_environment();
+        must("C_Initialize", module.initialize_null());
+        let [so, user, kim, app1, app2] = PINS.map(|name| std::env::var(name).ok());
+        let named = match (kim, app1, app2) {
+            (Some(kim), Some(app1), Some(app2)) => Some(NamedUsers { kim, app1, app2 }),
+            _ => None,
+        };
+        let users = Users { so: so.unwrap_or_default(), user: user.unwrap_or_default(), named };
+        let slot = match std::env::var(SLOT).ok().and_then(|slot| slot.parse().ok()) {
+            Some(slot) => slot,
+            None => must("C_GetSlotList", module.slot_list(true)).first().copied().unwrap_or(0),
+        };
+        let is_claviger = fixture::module().is_ok_and(|path| fixture::is_claviger(&path));
+        Token { module, slot, users, is_claviger }
+    }
+
+    /// The token of an attack: the one the parent made, or one made on the spot.
+    #[track_caller]
+    pub fn for_attack() -> Token {
+        if std::env::var_os(PINS[1]).is_some() { Token::from_environment() } else { Token::with_default_user() }
+    }
+
+    /// What `from_environment` needs to find.
+    pub fn environment(users: &Users) -> Vec<(String, String)> {
+        let mut pairs = vec![(PINS[0].to_owned(), users.so.clone()), (PINS[1].to_owned(), users.user.clone())];
+        if let Some(named) = &users.named {
+            pairs.push((PINS[2].to_owned(), named.kim.clone()));
+            pairs.push((PINS[3].to_owned(), named.app1.clone()));
+            pairs.push((PINS[4].to_owned(), named.app2.clone()));
+        }
+        pairs
+    }
+
+    /// The pair that names a slot to `from_environment`.
+    pub fn slot_variable(slot: CK_SLOT_ID) -> (String, String) {
+        (SLOT.to_owned(), slot.to_string())
+    }
+
+    /// C_OpenSession, read and write.
+    #[track_caller]
+    pub fn session(&self) -> Session<'_> {
+        must("C_OpenSession", self.module.open_session(self.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION))
+    }
+
+    /// C_OpenSession, read only.
+    #[track_caller]
+    pub fn read_only_session(&self) -> Session<'_> {
+        must("C_OpenSession", self.module.open_session(self.slot, CKF_SERIAL_SESSION))
+    }
+
+    /// A session with the normal user logged in.
+    #[track_caller]
+    pub fn user_session(&self) -> Session<'_> {
+        let session = self.session();
+        must("C_Login(CKU_USER)", session.login(CKU_USER, &self.users.user));
+        session
+    }
+
+    /// The named users; only where `with_roles` ran.
+    #[track_caller]
+    pub fn named(&self) -> &NamedUsers {
+        match &self.users.named {
+            Some(named) => named,
+            None => panic!("this token has no named users"),
+        }
+    }
+
+    /// Whether the token offers a mechanism. Claviger must offer every mechanism that a test asks for; of another
+    /// library the answer is printed and the part of the test left out.
+    #[track_caller]
+    pub fn offers(&self, kind: CK_MECHANISM_TYPE) -> bool {
+        match self.module.mechanism_info(self.slot, kind) {
+            Ok(_) => true,
+            Err(rv) => {
+                assert!(!self.is_claviger, "C_GetMechanismInfo({kind:#x}): {rv}: the token must offer it");
+                println!("not applicable: mechanism {kind:#x} is not offered ({rv})");
+                false
+            }
+        }
+    }
+}
+
+/// Loads the library that the environment names.
+#[track_caller]
+pub fn load_from_environment() -> Module {
+    match fixture::module().and_then(|path| Module::load(&path)) {
+        Ok(module) => module,
+        Err(sentence) => panic!("{sentence}"),
+    }
+}
+
+/// The slot whose token has this label: libraries may move a token to another slot when it is initialised.
+#[track_caller]
+pub fn slot_of(module: &Module, label: &str) -> CK_SLOT_ID {
+    let slots = must("C_GetSlotList", module.slot_list(true));
+    let labelled = |slot: &&CK_SLOT_ID| {
+        module.token_info(**slot).is_ok_and(|info| String::from_utf8_lossy(&info.label).trim_end() == label)
+    };
+    match slots.iter().find(labelled) {
+        Some(slot) => *slot,
+        None => panic!("no slot holds the token {label:?}"),
+    }
+}
+
+/// The value, or a panic that names the call and what it returned.
+#[track_caller]
+pub fn must<T>(call: &str, result: Result<T, Rv>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(rv) => panic!("{call}: {rv}"),
+    }
+}
+
+/// Asserts that a call was refused with one of `allowed`.
+#[track_caller]
+pub fn refused<T>(call: &str, result: Result<T, Rv>, allowed: &[CK_RV]) {
+    let names: Vec<String> = allowed.iter().map(|rv| Rv(*rv).to_string()).collect();
+    match result {
+        Ok(_) => panic!("{call}: CKR_OK, expected {}", names.join(" or ")),
+        Err(rv) => assert!(allowed.contains(&rv.0), "{call}: {rv}, expected {}", names.join(" or ")),
+    }
+}
