@@ -39,7 +39,7 @@ impl Hash {
     }
 
     /// The length of a digest in bytes.
-    pub fn len(self) -> usize {
+    pub fn digest_len(self) -> usize {
         self.digest().len()
     }
 }
@@ -54,8 +54,8 @@ impl Digest for Sha {
 
     fn digest(&self, message: &[u8], out: &mut [u8]) {
         match &self.0 {
-            Engine::Ring(algorithm) => put(ring::digest::digest(algorithm, message).as_ref(), out),
-            Engine::AwsLc(algorithm) => put(aws_lc_rs::digest::digest(algorithm, message).as_ref(), out),
+            Engine::Ring(algorithm) => copy(ring::digest::digest(algorithm, message).as_ref(), out),
+            Engine::AwsLc(algorithm) => copy(aws_lc_rs::digest::digest(algorithm, message).as_ref(), out),
         }
     }
 
@@ -90,14 +90,14 @@ impl DigestStream for ShaStream {
 
     fn finish(&mut self, out: &mut [u8]) {
         match self {
-            Self::Ring(context) => put(context.clone().finish().as_ref(), out),
-            Self::AwsLc(context) => put(context.clone().finish().as_ref(), out),
+            Self::Ring(context) => copy(context.clone().finish().as_ref(), out),
+            Self::AwsLc(context) => copy(context.clone().finish().as_ref(), out),
         }
     }
 }
 
 /// Copies `digest` to the front of `out`; one that is too short gets what fits.
-fn put(digest: &[u8], out: &mut [u8]) {
+fn copy(digest: &[u8], out: &mut [u8]) {
     for (to, from) in out.iter_mut().zip(digest) {
         *to = *from;
     }

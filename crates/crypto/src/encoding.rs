@@ -16,36 +16,28 @@ use crate::{Curve, EcParts, Error, Key, Result, RsaParts, Secret};
 /// id-ecPublicKey, RFC 5480 section 2.1.1.
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 
-/// A curve's row: its object identifier and the names that `curveName` may hold.
-struct CurveNames {
-    curve: Curve,
-    oid: ObjectIdentifier,
-    names: &'static [&'static str],
-}
-
-static CURVES: [CurveNames; Curve::ALL.len()] = [
-    CurveNames {
-        curve: Curve::P256,
-        oid: ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"),
-        names: &["secp256r1", "prime256v1", "P-256"],
-    },
-    CurveNames {
-        curve: Curve::P384,
-        oid: ObjectIdentifier::new_unwrap("1.3.132.0.34"),
-        names: &["secp384r1", "P-384"],
-    },
-];
+/// The curves, RFC 5480 section 2.1.1.1.
+const SECP256R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const SECP384R1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 
 impl Curve {
     fn oid(self) -> ObjectIdentifier {
         match self {
-            Self::P256 => CURVES[0].oid,
-            Self::P384 => CURVES[1].oid,
+            Self::P256 => SECP256R1,
+            Self::P384 => SECP384R1,
         }
     }
 
-    fn from_oid(oid: ObjectIdentifier) -> Result<Self> {
-        CURVES.iter().find(|row| row.oid == oid).map(|row| row.curve).ok_or(Error::KeyInvalid)
+    /// What `curveName` may hold.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::P256 => &["secp256r1", "prime256v1", "P-256"],
+            Self::P384 => &["secp384r1", "P-384"],
+        }
+    }
+
+    fn find(matches: impl Fn(Self) -> bool) -> Result<Self> {
+        Self::ALL.into_iter().find(|&curve| matches(curve)).ok_or(Error::KeyInvalid)
     }
 }
 
@@ -72,7 +64,7 @@ pub fn read_private_key_info(der: &[u8]) -> Result<Key> {
     let inner = info.private_key.as_bytes();
     let key = if info.algorithm.oid == pkcs1::ALGORITHM_OID {
         require_null(&info.algorithm)?;
-        read_rsa_private_key(inner)?
+        Key::rsa_private(read_rsa_private_key(inner)?)?
     } else {
         read_ec_private_key(named_curve(&info.algorithm)?, inner)?
     };
@@ -114,11 +106,10 @@ pub fn ec_params(curve: Curve) -> Result<Vec<u8>> {
 /// [`Error::KeyInvalid`] for an unknown curve and for explicit parameters.
 pub fn read_ec_params(der: &[u8]) -> Result<Curve> {
     if let Ok(oid) = ObjectIdentifier::from_der(der) {
-        return Curve::from_oid(oid);
+        return Curve::find(|curve| curve.oid() == oid);
     }
     let name = PrintableStringRef::from_der(der).map_err(|_| Error::KeyInvalid)?;
-    let row = CURVES.iter().find(|row| row.names.contains(&name.as_str()));
-    row.map(|row| row.curve).ok_or(Error::KeyInvalid)
+    Curve::find(|curve| curve.names().contains(&name.as_str()))
 }
 
 /// A raw point as `CKA_EC_POINT` wants it: inside an OCTET STRING.
@@ -136,8 +127,8 @@ pub fn ec_point(point: &[u8]) -> Result<Vec<u8>> {
 /// As the module says.
 pub fn read_ec_point(curve: Curve, attribute: &[u8]) -> Result<&[u8]> {
     let is_raw = match attribute.first() {
-        Some(4) => attribute.len() == 1 + 2 * curve.len(),
-        Some(2 | 3) => attribute.len() == 1 + curve.len(),
+        Some(4) => attribute.len() == 1 + 2 * curve.field_len(),
+        Some(2 | 3) => attribute.len() == 1 + curve.field_len(),
         _ => return Err(Error::KeyInvalid),
     };
     if is_raw {
@@ -145,6 +136,12 @@ pub fn read_ec_point(curve: Curve, attribute: &[u8]) -> Result<&[u8]> {
     }
     let string = <&OctetStringRef>::from_der(attribute).map_err(|_| Error::KeyInvalid)?;
     Ok(string.as_bytes())
+}
+
+/// The parts of an RSA key that a library below has just made and encoded.
+pub(crate) fn rsa_parts(der: &[u8]) -> Result<RsaParts> {
+    let info = PrivateKeyInfoRef::from_der(der).map_err(|_| Error::Internal)?;
+    read_rsa_private_key(info.private_key.as_bytes())
 }
 
 /// `SubjectPublicKeyInfo` of an RSA key.
@@ -190,13 +187,13 @@ fn wrap_public_info(algorithm: AlgorithmIdentifierRef<'_>, bits: &[u8]) -> Resul
     SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().map_err(|_| Error::Internal)
 }
 
-fn read_rsa_private_key(der: &[u8]) -> Result<Key> {
+fn read_rsa_private_key(der: &[u8]) -> Result<RsaParts> {
     let key = RsaPrivateKeyRef::from_der(der).map_err(|_| Error::KeyInvalid)?;
     if key.other_prime_infos.is_some() {
         return Err(Error::KeyInvalid);
     }
     let secret = |number: UintRef<'_>| Secret::copy_of(number.as_bytes());
-    Key::rsa_private(RsaParts {
+    Ok(RsaParts {
         modulus: key.modulus.as_bytes().to_vec(),
         public_exponent: key.public_exponent.as_bytes().to_vec(),
         private_exponent: secret(key.private_exponent),
@@ -255,7 +252,8 @@ fn named_curve(algorithm: &AlgorithmIdentifierRef<'_>) -> Result<Curve> {
     if algorithm.oid != EC_PUBLIC_KEY {
         return Err(Error::KeyInvalid);
     }
-    Curve::from_oid(algorithm.parameters_oid().map_err(|_| Error::KeyInvalid)?)
+    let oid = algorithm.parameters_oid().map_err(|_| Error::KeyInvalid)?;
+    Curve::find(|curve| curve.oid() == oid)
 }
 
 fn integer(bytes: &[u8]) -> Result<UintRef<'_>> {

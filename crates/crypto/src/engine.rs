@@ -24,7 +24,13 @@ pub enum Hash {
     Sha512,
 }
 
+impl Hash {
+    /// Every hash, in order.
+    pub const ALL: [Self; 5] = [Self::Sha1, Self::Sha224, Self::Sha256, Self::Sha384, Self::Sha512];
+}
+
 /// A digest: message in, fixed length out.
+#[expect(clippy::len_without_is_empty, reason = "no digest is empty")]
 pub trait Digest: Sync {
     /// The digest's length.
     fn len(&self) -> usize;

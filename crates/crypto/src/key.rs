@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 pub use self::ec::{Curve, EcParts};
 pub(crate) use self::ec::{EcPrivate, EcPublic};
+pub(crate) use self::rsa::{MAX_EXPONENT_BITS, RsaPrivate, RsaPublic};
 pub use self::rsa::{MAX_RSA_BITS, MIN_RSA_BITS, RsaParts};
-pub(crate) use self::rsa::{RsaPrivate, RsaPublic};
 pub(crate) use self::secret::SecretKey;
 use crate::{Error, Result, Secret};
 

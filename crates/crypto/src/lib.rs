@@ -5,12 +5,14 @@
 //! came from. Keys are parsed once into a [`Key`] and shared.
 #![forbid(unsafe_code)]
 
+mod buffer;
 pub mod cipher;
 pub mod digest;
 pub mod encoding;
 pub mod engine;
 mod error;
 pub mod generate;
+mod hash;
 pub mod kdf;
 mod key;
 pub mod mac;
@@ -19,7 +21,6 @@ mod random;
 pub mod seal;
 mod secret;
 pub mod sign;
-mod unready;
 pub mod wrap;
 
 pub use engine::{Cipher, CipherStream, Derive, Digest, DigestStream, Direction, Hash, Sign, SignStream, Wrap};

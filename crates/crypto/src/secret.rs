@@ -1,7 +1,7 @@
 //! Bytes that are wiped when dropped.
 
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Secret bytes: wiped on drop, never printed, never cloned by accident, compared in constant time.
 #[derive(Default)]
@@ -41,6 +41,25 @@ impl Secret {
     /// The bytes, to be written in place.
     pub fn expose_mut(&mut self) -> &mut [u8] {
         &mut self.0
+    }
+
+    /// Adds `bytes` at the end. When the allocation must grow, the old one is wiped.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let len = self.len().saturating_add(bytes.len());
+        if len > self.0.capacity() {
+            let mut grown = Vec::with_capacity(len.max(self.0.capacity().saturating_mul(2)));
+            grown.extend_from_slice(&self.0);
+            *self = Self::new(grown);
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Keeps the first `len` bytes and wipes the rest.
+    pub fn truncate(&mut self, len: usize) {
+        if let Some(rest) = self.0.get_mut(len..) {
+            rest.zeroize();
+            self.0.truncate(len);
+        }
     }
 
     /// Another copy, asked for by name.

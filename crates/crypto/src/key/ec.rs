@@ -35,7 +35,7 @@ impl Curve {
     }
 
     /// The length of a coordinate or a scalar in bytes.
-    pub fn len(self) -> usize {
+    pub fn field_len(self) -> usize {
         self.bits() / 8
     }
 }
@@ -44,7 +44,7 @@ impl Curve {
 pub struct EcParts {
     /// The curve.
     pub curve: Curve,
-    /// The private scalar, big-endian, [`Curve::len`] bytes.
+    /// The private scalar, big-endian, [`Curve::field_len`] bytes.
     pub scalar: Secret,
     /// The public point, SEC 1 uncompressed: 4, x, y.
     pub point: Vec<u8>,
@@ -105,13 +105,13 @@ impl EcPublic {
 
 /// `scalar` with exactly as many bytes as `curve` has: zeros added in front, or dropped.
 fn fixed_len(curve: Curve, scalar: &[u8]) -> Result<Secret> {
-    let mut fixed = Secret::zeroed(curve.len());
-    let surplus = scalar.len().saturating_sub(curve.len());
+    let mut fixed = Secret::zeroed(curve.field_len());
+    let surplus = scalar.len().saturating_sub(curve.field_len());
     let (zeros, value) = scalar.split_at(surplus);
     if zeros.iter().any(|&byte| byte != 0) {
         return Err(Error::KeyInvalid);
     }
-    let start = curve.len() - value.len();
+    let start = curve.field_len() - value.len();
     fixed.expose_mut()[start..].copy_from_slice(value);
     Ok(fixed)
 }

@@ -22,7 +22,7 @@ pub const MIN_RSA_BITS: usize = 2048;
 /// The largest modulus taken, in bits.
 pub const MAX_RSA_BITS: usize = 8192;
 /// The largest public exponent taken, in bits: what both libraries below take.
-const MAX_EXPONENT_BITS: usize = 33;
+pub(crate) const MAX_EXPONENT_BITS: usize = 33;
 
 /// The parts of an RSA private key, big-endian without leading zeros. What is empty is not known.
 #[derive(Default)]
