@@ -1,0 +1,115 @@
+//! What a token is: its header and its counters, the two records of the table `meta`.
+
+use claviger_crypto::seal::SealKey;
+use claviger_rules::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::pin::Cost;
+use crate::record::{self, Place, TokenId};
+use crate::storage::{Table, Transaction, View};
+use crate::{Error, Result};
+
+/// What can be set for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// After so many wrong PINs in a row a user is locked; 0: never.
+    pub max_pin_failures: u32,
+    /// The cost of the PINs set from now on.
+    pub cost: Cost,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { max_pin_failures: 10, cost: Cost::Standard }
+    }
+}
+
+/// A token's header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Made anew by every initialisation.
+    pub token: TokenId,
+    /// The label as C_InitToken got it: 32 bytes of UTF-8, padded with blanks by the caller.
+    pub label: [u8; 32],
+    /// 16 hexadecimal characters. Kept when the token is initialised anew.
+    pub serial: [u8; 16],
+    /// How strictly the token applies the rules.
+    pub mode: Mode,
+    /// What can be set.
+    pub settings: Settings,
+}
+
+/// What to change in a header; `None` leaves it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeaderChange {
+    /// A new label.
+    pub label: Option<[u8; 32]>,
+    /// A stricter mode.
+    pub mode: Option<Mode>,
+    /// New settings.
+    pub settings: Option<Settings>,
+}
+
+impl Header {
+    const KEY: &[u8] = &[1];
+    const PLACE: Place<'static> = Place { token: TokenId::UNKNOWN, table: Table::Meta, key: Self::KEY };
+
+    /// The header, if the slot holds a token.
+    pub(crate) fn find(view: &(impl View + ?Sized), device: &SealKey) -> Result<Option<Self>> {
+        let record = view.get(Table::Meta, Self::KEY)?;
+        record.map(|record| record::open_value(device, &Self::PLACE, &record)).transpose()
+    }
+
+    /// The header of a slot that must hold a token.
+    pub(crate) fn get(view: &(impl View + ?Sized), device: &SealKey) -> Result<Self> {
+        Self::find(view, device)?.ok_or(Error::Uninitialized)
+    }
+
+    pub(crate) fn put(&self, change: &mut (impl Transaction + ?Sized), device: &SealKey) -> Result<()> {
+        let record = record::seal_value(device, &Self::PLACE, change.generation(), self)?;
+        change.put(Table::Meta, Self::KEY, &record)
+    }
+
+    /// The header with `change` made.
+    ///
+    /// # Errors
+    /// [`Error::ModeLoosened`].
+    pub(crate) fn changed(mut self, change: &HeaderChange) -> Result<Self> {
+        let mode = change.mode.unwrap_or(self.mode);
+        if mode < self.mode {
+            return Err(Error::ModeLoosened);
+        }
+        self.mode = mode;
+        self.label = change.label.unwrap_or(self.label);
+        self.settings = change.settings.unwrap_or(self.settings);
+        Ok(self)
+    }
+}
+
+/// The ids that come next. None is ever given twice within a token.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Counters {
+    pub(crate) next_user: u32,
+    pub(crate) next_object: u64,
+}
+
+impl Counters {
+    const KEY: &[u8] = &[2];
+
+    /// Of a new token. User 0 is the decoy, object 0 is nobody.
+    pub(crate) const FIRST: Self = Self { next_user: 1, next_object: 1 };
+
+    const fn place(token: TokenId) -> Place<'static> {
+        Place { token, table: Table::Meta, key: Self::KEY }
+    }
+
+    pub(crate) fn get(view: &(impl View + ?Sized), device: &SealKey, token: TokenId) -> Result<Self> {
+        let record = view.get(Table::Meta, Self::KEY)?.ok_or(Error::Damaged)?;
+        record::open_value(device, &Self::place(token), &record)
+    }
+
+    pub(crate) fn put(&self, change: &mut (impl Transaction + ?Sized), device: &SealKey, token: TokenId) -> Result<()> {
+        let record = record::seal_value(device, &Self::place(token), change.generation(), self)?;
+        change.put(Table::Meta, Self::KEY, &record)
+    }
+}

@@ -1,0 +1,117 @@
+//! The directory of all slots, and the device key in it. docs/FORMAT.md draws both.
+//!
+//! What we make is 0700 and 0600. What is there already is used as it is: container volumes come with
+//! all kinds of modes, and refusing them protects nobody who has been let in already.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use claviger_crypto::Secret;
+use claviger_crypto::seal::SealKey;
+
+use crate::keys::{self, KEY_LEN};
+use crate::memory::Memory;
+use crate::sqlite::Sqlite;
+use crate::store::Store;
+use crate::turn::Turn;
+use crate::{Error, Result, files, fork};
+
+const DEVICE_KEY: &str = "device.key";
+const SLOT_PREFIX: &str = "slot-";
+
+/// A directory of slots.
+pub struct Root {
+    path: PathBuf,
+    device: Arc<SealKey>,
+}
+
+impl Root {
+    /// Opens the directory, and makes it and its device key if there is neither.
+    ///
+    /// # Errors
+    /// `DeviceKey` when the key is not a file of 32 bytes, or is missing while there are slots (a new
+    /// one could open none of them); `Denied`, `Full`, `Io`.
+    pub fn open(path: &Path) -> Result<Self> {
+        files::create_dir(path)?;
+        let device = device_key(path)?;
+        Ok(Self { path: path.to_owned(), device: Arc::new(keys::device_seal(&device)?) })
+    }
+
+    /// Opens a slot, and makes an uninitialised one if there is none.
+    ///
+    /// # Errors
+    /// `NewerFormat`, `Damaged`, `Denied`, `Full`, `Io`.
+    pub fn slot(&self, slot: u32) -> Result<Store> {
+        let dir = self.path.join(format!("{SLOT_PREFIX}{slot}"));
+        files::create_dir(&dir)?;
+        let storage = Sqlite::open(&dir)?;
+        let logins = Turn::open(&fork::enter(fork::epoch())?, &dir.join("login"))?;
+        Ok(Store { storage: Box::new(storage), device: Arc::clone(&self.device), logins: Some(logins) })
+    }
+
+    /// The slots that are there, by rising number.
+    ///
+    /// # Errors
+    /// `Denied`, `Io`.
+    pub fn slots(&self) -> Result<Vec<u32>> {
+        slots_in(&self.path)
+    }
+}
+
+impl Store {
+    /// A store that keeps everything in memory and touches no file.
+    ///
+    /// # Errors
+    /// `Random`.
+    pub fn in_memory() -> Result<Self> {
+        let device = Arc::new(keys::device_seal(&keys::random(KEY_LEN)?)?);
+        Ok(Self { storage: Box::new(Memory::new()), device, logins: None })
+    }
+}
+
+/// Reads the device key, or makes it. Of several who want to make it at once, one does.
+fn device_key(root: &Path) -> Result<Secret> {
+    let path = root.join(DEVICE_KEY);
+    if let Some(key) = read_device_key(&path)? {
+        return Ok(key);
+    }
+    // The lock is on the directory itself, and goes with the open file.
+    let turn = File::open(root)?;
+    turn.lock()?;
+    if let Some(key) = read_device_key(&path)? {
+        return Ok(key);
+    }
+    if !slots_in(root)?.is_empty() {
+        return Err(Error::DeviceKey);
+    }
+    let key = keys::random(KEY_LEN)?;
+    files::replace(&path, key.expose())?;
+    Ok(key)
+}
+
+fn read_device_key(path: &Path) -> Result<Option<Secret>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+        Ok(_) => {}
+    }
+    let mut key = Secret::zeroed(KEY_LEN);
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != KEY_LEN as u64 {
+        return Err(Error::DeviceKey);
+    }
+    io::Read::read_exact(&mut file, key.expose_mut()).map_err(|_| Error::DeviceKey)?;
+    Ok(Some(key))
+}
+
+fn slots_in(root: &Path) -> Result<Vec<u32>> {
+    let mut slots = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let name = entry?.file_name();
+        slots.extend(name.to_str().and_then(|name| name.strip_prefix(SLOT_PREFIX)?.parse::<u32>().ok()));
+    }
+    slots.sort_unstable();
+    Ok(slots)
+}
