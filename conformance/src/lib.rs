@@ -13,6 +13,7 @@ pub mod isolated;
 pub mod mechanism;
 pub mod module;
 pub mod rv;
+pub mod samples;
 pub mod session;
 pub mod template;
 pub mod token;
