@@ -56,7 +56,11 @@ fn check(occasion: Occasion, present: &Template, attribute: AttributeType, value
         Change::OnlyTrue => new == Some(true) || old == new,
         Change::OnlyFalse => new == Some(false) || old == new,
         Change::OnCopy => occasion == Occasion::Copy && !loosens(attribute, old, new),
-        Change::Fixed => occasion == Occasion::Copy && row.shown == crate::attribute::Shown::Open && present.get(attribute) == Some(value),
+        Change::Fixed => {
+            occasion == Occasion::Copy
+                && row.shown == crate::attribute::Shown::Open
+                && present.get(attribute) == Some(value)
+        }
         Change::Officer => new == Some(false) && old != Some(true),
         Change::Token | Change::Share => false,
     };

@@ -45,7 +45,10 @@ impl Value {
             (Kind::Mechanisms, _) => mechanisms(bytes),
             (Kind::Bool | Kind::Template, _) => None,
         }
-        .ok_or(Refusal::standard(Error::AttributeValueInvalid, "the value does not have the attribute's type and length"))
+        .ok_or(Refusal::standard(
+            Error::AttributeValueInvalid,
+            "the value does not have the attribute's type and length",
+        ))
     }
 
     /// The C representation of a flat value; `None` for a template.

@@ -34,10 +34,8 @@ pub(super) fn usages(subject: &Subject, class: ObjectClass, key_type: Option<Key
 
 /// Whether keys of `key_type` can do what `usage` says, by any mechanism of the standard.
 fn supports(key_type: KeyType, usage: AttributeType) -> bool {
-    let encrypts = matches!(
-        usage,
-        AttributeType::ENCRYPT | AttributeType::DECRYPT | AttributeType::WRAP | AttributeType::UNWRAP
-    );
+    let encrypts =
+        matches!(usage, AttributeType::ENCRYPT | AttributeType::DECRYPT | AttributeType::WRAP | AttributeType::UNWRAP);
     match key_type {
         KeyType::Rsa => usage != AttributeType::DERIVE,
         KeyType::Aes => true,
@@ -73,7 +71,9 @@ pub(super) fn storage(mode: Mode, class: ObjectClass, attributes: &mut Template)
         key(class, attributes);
     }
     match class {
-        ObjectClass::Data => empty(attributes, &[AttributeType::APPLICATION, AttributeType::OBJECT_ID, AttributeType::VALUE]),
+        ObjectClass::Data => {
+            empty(attributes, &[AttributeType::APPLICATION, AttributeType::OBJECT_ID, AttributeType::VALUE])
+        }
         ObjectClass::Certificate => certificate(attributes),
         ObjectClass::PublicKey | ObjectClass::PrivateKey => empty(attributes, &[AttributeType::SUBJECT]),
         ObjectClass::SecretKey => {}
@@ -96,7 +96,10 @@ fn certificate(attributes: &mut Template) {
     attributes.set_default(AttributeType::CERTIFICATE_CATEGORY, Value::Ulong(0));
     attributes.set_default(AttributeType::START_DATE, Value::Date(None));
     attributes.set_default(AttributeType::END_DATE, Value::Date(None));
-    empty(attributes, &[AttributeType::ID, AttributeType::ISSUER, AttributeType::SERIAL_NUMBER, AttributeType::SUBJECT]);
+    empty(
+        attributes,
+        &[AttributeType::ID, AttributeType::ISSUER, AttributeType::SERIAL_NUMBER, AttributeType::SUBJECT],
+    );
 }
 
 fn empty(attributes: &mut Template, list: &[AttributeType]) {

@@ -34,7 +34,11 @@ fn named_key_type(template: &Template) -> Result<Option<KeyType>, Refusal> {
     named(template, AttributeType::KEY_TYPE, KeyType::from_id)
 }
 
-fn named<T>(template: &Template, attribute: AttributeType, from_id: fn(u64) -> Option<T>) -> Result<Option<T>, Refusal> {
+fn named<T>(
+    template: &Template,
+    attribute: AttributeType,
+    from_id: fn(u64) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
     let unknown = Refusal::standard(Error::AttributeValueInvalid, "the token does not know this class or key type");
     template.ulong(attribute).map(|id| from_id(id).ok_or(unknown)).transpose()
 }

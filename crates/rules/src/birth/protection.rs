@@ -43,9 +43,8 @@ fn secrecy(birth: Birth, attributes: &Template) -> Result<(bool, bool), Refusal>
             "WRAP_WITH_TRUSTED protects nothing on a key that is not sensitive",
         ));
     }
-    let extractable = attributes
-        .flag_given(AttributeType::EXTRACTABLE)
-        .unwrap_or(birth == Birth::Unwrap || given == Some(false));
+    let extractable =
+        attributes.flag_given(AttributeType::EXTRACTABLE).unwrap_or(birth == Birth::Unwrap || given == Some(false));
     Ok((given.unwrap_or(true), extractable))
 }
 
@@ -72,10 +71,9 @@ fn history(origin: &Origin<'_>, sensitive: bool, extractable: bool, attributes: 
     let all = |attribute| origin.parents.iter().all(|parent: &&Object| parent.flag(attribute));
     let (always, never) = match origin.birth {
         Birth::Generate | Birth::Pair => (sensitive, !extractable),
-        Birth::Derive => (
-            sensitive && all(AttributeType::ALWAYS_SENSITIVE),
-            !extractable && all(AttributeType::NEVER_EXTRACTABLE),
-        ),
+        Birth::Derive => {
+            (sensitive && all(AttributeType::ALWAYS_SENSITIVE), !extractable && all(AttributeType::NEVER_EXTRACTABLE))
+        }
         Birth::Create | Birth::Unwrap => (false, false),
     };
     attributes.set(AttributeType::ALWAYS_SENSITIVE, Value::Bool(always));

@@ -7,7 +7,13 @@ use crate::{AttributeType, Error, KeyType, Mode, Refusal, Rule, Template};
 ///
 /// # Errors
 /// CKR_KEY_SIZE_RANGE, on unwrap CKR_WRAPPED_KEY_LEN_RANGE.
-pub fn check_size(mode: Mode, birth: Birth, key_type: KeyType, bits: u64, attributes: &Template) -> Result<(), Refusal> {
+pub fn check_size(
+    mode: Mode,
+    birth: Birth,
+    key_type: KeyType,
+    bits: u64,
+    attributes: &Template,
+) -> Result<(), Refusal> {
     let protected = attributes.flag(AttributeType::SENSITIVE) || !attributes.flag(AttributeType::EXTRACTABLE);
     let least = match key_type {
         KeyType::Rsa => 2048,

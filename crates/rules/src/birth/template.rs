@@ -14,11 +14,17 @@ pub(super) fn check(
     for (attribute, value) in template.iter() {
         check_one(birth, class, key_type, attribute, value)?;
     }
-    let missing = ATTRIBUTES
-        .iter()
-        .any(|row| row.required.has(birth.when()) && row.of.includes(class, key_type) && needed(row.id, birth, class) && template.get(row.id).is_none());
+    let missing = ATTRIBUTES.iter().any(|row| {
+        row.required.has(birth.when())
+            && row.of.includes(class, key_type)
+            && needed(row.id, birth, class)
+            && template.get(row.id).is_none()
+    });
     if missing {
-        return Err(Refusal::standard(Error::TemplateIncomplete, "the template lacks an attribute that this object must have"));
+        return Err(Refusal::standard(
+            Error::TemplateIncomplete,
+            "the template lacks an attribute that this object must have",
+        ));
     }
     Ok(())
 }
@@ -39,7 +45,10 @@ fn check_one(
         .row()
         .ok_or(Refusal::standard(Error::AttributeTypeInvalid, "the token does not know this attribute"))?;
     if !row.of.includes(class, key_type) {
-        return Err(Refusal::standard(Error::TemplateInconsistent, "objects of this class and type do not have this attribute"));
+        return Err(Refusal::standard(
+            Error::TemplateInconsistent,
+            "objects of this class and type do not have this attribute",
+        ));
     }
     match row.change {
         Change::Token | Change::Share => {
@@ -81,8 +90,8 @@ pub(super) fn check_nested(template: &Template) -> Result<(), Refusal> {
     for (_, value) in template.iter() {
         let Value::Template(nested) = value else { continue };
         for (attribute, value) in nested.iter() {
-            let is_value = attribute == AttributeType::CHECK_VALUE
-                || attribute.row().is_none_or(|row| row.shown == Shown::Hidden);
+            let is_value =
+                attribute == AttributeType::CHECK_VALUE || attribute.row().is_none_or(|row| row.shown == Shown::Hidden);
             if is_value {
                 return Err(Refusal::new(
                     Error::TemplateInconsistent,

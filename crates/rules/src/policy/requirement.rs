@@ -49,8 +49,6 @@ requirements! {
                     |s, f| s.writable || !f.token;
    WritableSession  Always  SessionReadOnly          Standard "this needs a read/write session"
                     |s, _f| s.writable;
-   LoggedIn         Always  UserNotLoggedIn          Standard "log in first"
-                    |s, _f| s.user.is_some();
    LoggedInIfPrivate Always UserNotLoggedIn          Standard "private objects need a login as CKU_USER"
                     |s, f| !f.private || (s.user.is_some() && (!s.officer || f.relation == Relation::Officer));
    LoggedInToChange Always  UserNotLoggedIn          Standard "log in as the object's owner"

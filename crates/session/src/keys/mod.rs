@@ -1,45 +1,41 @@
-//! Keys: generate, wrap, unwrap, derive.
+//! Keys: generated, wrapped, unwrapped, derived (PKCS#11 3.2 section 5.18).
 
-use claviger_rules::{Error, Template};
+mod derive;
+mod generate;
+mod unwrap;
+mod wrap;
 
-use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
+use claviger_crypto::Params;
+use claviger_rules::mechanism::{Mechanism, Usage};
+use claviger_rules::{Error, Parameter, Refusal};
 
-#[allow(clippy::unused_self, clippy::missing_errors_doc, missing_docs)]
+use crate::{MechanismCall, Result, Session};
+
 impl Session {
-    pub fn generate_key(&self, _call: MechanismCall, _template: Template) -> Result<ObjectHandle> {
-        Err(Error::FunctionNotSupported.into())
+    /// The row of the mechanism that `call` names, if it is good for `usage` on this token.
+    ///
+    /// # Errors
+    /// CKR_MECHANISM_INVALID.
+    pub(crate) fn mechanism(&self, call: &MechanismCall, usage: Usage) -> Result<&'static Mechanism> {
+        let mode = self.token().mode();
+        call.id
+            .row()
+            .filter(|row| row.usages.has(usage) && (usage != Usage::Unwrap || row.usages_in(mode).has(usage)))
+            .ok_or(Refusal::standard(
+                Error::MechanismInvalid,
+                "the token does not have this mechanism for this function",
+            ))
     }
+}
 
-    pub fn generate_key_pair(
-        &self,
-        _call: MechanismCall,
-        _public: Template,
-        _private: Template,
-    ) -> Result<(ObjectHandle, ObjectHandle)> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn wrap_key(
-        &self,
-        _call: &mut MechanismCall,
-        _wrapping: ObjectHandle,
-        _key: ObjectHandle,
-        _room: &mut Room<'_>,
-    ) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn unwrap_key(
-        &self,
-        _call: MechanismCall,
-        _unwrapping: ObjectHandle,
-        _wrapped: &[u8],
-        _template: Template,
-    ) -> Result<ObjectHandle> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn derive_key(&self, _call: MechanismCall, _base: ObjectHandle, _template: Template) -> Result<ObjectHandle> {
-        Err(Error::FunctionNotSupported.into())
+/// The parameters of a mechanism that takes no key handle in them.
+pub(crate) fn params(parameter: &Parameter) -> Params {
+    match parameter {
+        Parameter::None | Parameter::Hkdf(_) => Params::None,
+        Parameter::Iv(iv) => Params::Iv(*iv),
+        Parameter::Gcm(gcm) => Params::Gcm(gcm.clone()),
+        Parameter::Pss(pss) => Params::Pss(*pss),
+        Parameter::Oaep(oaep) => Params::Oaep(oaep.clone()),
+        Parameter::KeyWrapIv(iv) => Params::KeyWrapIv(iv.clone()),
     }
 }

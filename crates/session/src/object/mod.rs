@@ -1,57 +1,105 @@
-//! Objects.
+//! Objects: how they are made, found, read, changed, copied and destroyed.
 
+mod attributes;
+mod change;
+mod codec;
+mod enrol;
+mod entry;
+mod find;
+mod material;
+mod share;
+mod store;
 mod view;
 
-use claviger_rules::{AttributeType, Error, Template, Value};
+use std::sync::Arc;
 
-pub(crate) use self::view::View;
-use crate::{ObjectHandle, Result, Session};
+use claviger_crypto::Key;
+use claviger_rules::attribute::Value;
+use claviger_rules::mechanism::Mechanism;
+use claviger_rules::policy::{Action, Facts, Permit, Subject, authorize};
+use claviger_rules::{AttributeType, Error, Refusal, Template};
 
-/// What a session sees of one attribute.
-pub enum Answer {
-    /// The value.
-    Value(Value),
-    /// It is hidden.
-    Sensitive,
-    /// The object has no such attribute.
-    Unavailable,
+pub use self::attributes::Answer;
+pub(crate) use self::enrol::Unborn;
+pub(crate) use self::entry::Entry;
+pub(crate) use self::material::{LENGTH, curve, secret, takes_len};
+pub(crate) use self::store::belongings;
+pub use self::view::View;
+use crate::{ObjectHandle, Result, Session, Token};
+
+impl Session {
+    /// What stands under `handle`, with the facts that the policy looks at. Unknown handles have facts too.
+    pub(crate) fn look_up(&self, subject: &Subject, handle: ObjectHandle) -> Result<(Option<Arc<Entry>>, Facts)> {
+        self.token().objects.ready(self.token())?;
+        let entry = self.token().objects.get(handle);
+        let facts = entry.as_ref().map_or(Facts::NONE, |entry| entry.object.facts(subject, handle.0));
+        Ok((entry, facts))
+    }
+
+    /// An object that `subject` may do `action` on.
+    pub(crate) fn permitted(
+        &self,
+        subject: &Subject,
+        action: Action,
+        handle: ObjectHandle,
+    ) -> Result<(Arc<Entry>, Permit)> {
+        let (entry, facts) = self.look_up(subject, handle)?;
+        let permit = authorize(subject, action, &facts)?;
+        Ok((entry.ok_or(Error::ObjectHandleInvalid)?, permit))
+    }
 }
 
-#[allow(clippy::unused_self, clippy::missing_errors_doc, missing_docs)]
-impl Session {
-    pub fn create_object(&self, _template: Template) -> Result<ObjectHandle> {
-        Err(Error::FunctionNotSupported.into())
+impl Token {
+    /// The key under `handle`, for use by the mechanism of `row` as `action` says. Without a row the answer is about
+    /// the key alone, for a caller who named a mechanism that the token does not have.
+    ///
+    /// # Errors
+    /// What the action's row of the policy table says; then CKR_KEY_TYPE_INCONSISTENT and CKR_KEY_SIZE_RANGE.
+    pub(crate) fn use_key(
+        &self,
+        session: &Session,
+        action: Action,
+        handle: ObjectHandle,
+        row: Option<&'static Mechanism>,
+    ) -> Result<Arc<Key>> {
+        let subject = session.subject()?;
+        let (entry, mut facts) = session.look_up(&subject, handle)?;
+        if let Some(entry) = &entry {
+            facts.usage = usage_of(action).is_none_or(|usage| entry.object.flag(usage));
+            facts.mechanism_allowed = row.is_none_or(|row| allows(&entry.object.attributes, row));
+        }
+        let permit = authorize(&subject, action, &facts)?;
+        let entry = entry.ok_or(Error::KeyHandleInvalid)?;
+        let keyed = row.filter(|row| !row.keys.is_empty());
+        if keyed.is_some_and(|row| !entry.object.key_type().is_some_and(|key_type| row.takes(key_type))) {
+            return Err(Refusal::standard(Error::KeyTypeInconsistent, "the mechanism does not take keys of this type"));
+        }
+        let key = entry.key(&permit)?;
+        if keyed.is_some_and(|row| !row.takes_size(key.bits() as u64)) {
+            return Err(Refusal::standard(Error::KeySizeRange, "the mechanism does not take keys of this size"));
+        }
+        Ok(key)
     }
+}
 
-    pub fn copy_object(&self, _object: ObjectHandle, _template: Template) -> Result<ObjectHandle> {
-        Err(Error::FunctionNotSupported.into())
-    }
+/// The usage attribute that an action asks for.
+pub(crate) const fn usage_of(action: Action) -> Option<AttributeType> {
+    Some(match action {
+        Action::Encrypt => AttributeType::ENCRYPT,
+        Action::Decrypt => AttributeType::DECRYPT,
+        Action::Sign => AttributeType::SIGN,
+        Action::Verify => AttributeType::VERIFY,
+        Action::Derive => AttributeType::DERIVE,
+        Action::WrapUnder => AttributeType::WRAP,
+        Action::UnwrapUnder => AttributeType::UNWRAP,
+        _ => return None,
+    })
+}
 
-    pub fn destroy_object(&self, _object: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn object_size(&self, _object: ObjectHandle) -> Result<u64> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn attributes(&self, _object: ObjectHandle, _types: &[AttributeType]) -> Result<Vec<Answer>> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn set_attributes(&self, _object: ObjectHandle, _template: Template) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn find_init(&self, _template: Template) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn find(&self, _max: usize) -> Result<Vec<ObjectHandle>> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn find_final(&self) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+/// Whether ALLOWED_MECHANISMS, where the key has it, names the mechanism (section 4.8 of the standard).
+pub(crate) fn allows(attributes: &Template, mechanism: &Mechanism) -> bool {
+    match attributes.get(AttributeType::ALLOWED_MECHANISMS) {
+        Some(Value::Mechanisms(list)) => list.contains(&mechanism.id.0),
+        _ => true,
     }
 }

@@ -1,22 +1,224 @@
-//! The application's view of a token's objects.
+//! The application's view of a token's objects: which handles there are, and what stands under them.
+//!
+//! Token objects are read from the store once and again when another process changed them; session objects live here
+//! alone. A handle is never used again, and means nothing in another application (rule R17).
 
-use crate::SessionHandle;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use claviger_crypto::Key;
+use claviger_rules::{AttributeType, Error, Object, Refusal, UserId};
+use claviger_store::{Changes, Loaded, ObjectId, What};
+
+use super::codec;
+use super::entry::{Entry, Place};
+use crate::token::LoggedIn;
+use crate::{ObjectHandle, Result, SessionHandle, Token, fault};
 
 /// The objects of one token as this application sees them.
-pub(crate) struct View;
+pub struct View(RwLock<State>);
 
-#[allow(dead_code, reason = "the token calls them")]
+#[derive(Default)]
+struct State {
+    entries: HashMap<ObjectHandle, Arc<Entry>>,
+    by_id: HashMap<ObjectId, ObjectHandle>,
+    last_handle: u64,
+    /// What has been read from the store.
+    seen: Seen,
+}
+
+/// Which of the store's objects have been read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// None so far.
+    #[default]
+    Nothing,
+    /// Those that are not private.
+    Public,
+    /// All, for a login by this user.
+    All(UserId),
+}
+
+impl Seen {
+    const fn of(login: Option<&LoggedIn>) -> Self {
+        match login {
+            None => Self::Public,
+            Some(login) => Self::All(login.user),
+        }
+    }
+}
+
 impl View {
-    pub(crate) const fn new() -> Self {
-        Self
+    pub(crate) fn new() -> Self {
+        Self(RwLock::default())
     }
 
-    /// Drops the private objects, those of sessions too.
-    pub(crate) fn forget_private(&self) {}
+    /// Takes over what other processes changed. Before the first use there is nothing to take over into.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn refresh(&self, token: &Token, changes: &Changes) -> Result<()> {
+        let seen = self.read().seen;
+        if seen == Seen::Nothing {
+            return Ok(());
+        }
+        let login = token.login_state();
+        if seen != Seen::of(login.as_deref()) {
+            return Ok(());
+        }
+        let Some(author) = token.author(login.as_deref()) else { return Ok(()) };
+        let (loaded, only) = match &changes.what {
+            What::Everything => (token.store().load(author), None),
+            What::Parts(parts) if parts.objects.is_empty() => return Ok(()),
+            What::Parts(parts) => (token.store().read(author, &parts.objects), Some(parts.objects.as_slice())),
+        };
+        self.take(seen, seen, loaded.map_err(fault::store)?, only);
+        Ok(())
+    }
+
+    /// Makes sure that what the user may see has been read: all of it, the first time after a login.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) fn ready(&self, token: &Token) -> Result<()> {
+        let login = token.login_state();
+        let (seen, wanted) = (self.read().seen, Seen::of(login.as_deref()));
+        if seen == wanted {
+            return Ok(());
+        }
+        let Some(author) = token.author(login.as_deref()) else { return Ok(()) };
+        let loaded = token.store().load(author).map_err(fault::store)?;
+        self.take(seen, wanted, loaded, None);
+        Ok(())
+    }
+
+    /// Takes in what was read: everything, or `only` these. What was asked for and is not there is gone.
+    fn take(&self, seen: Seen, now: Seen, loaded: Loaded, only: Option<&[ObjectId]>) {
+        let mut state = self.write();
+        if state.seen != seen {
+            return;
+        }
+        let present: HashSet<ObjectId> = loaded.objects.iter().map(|stored| stored.id).collect();
+        let gone: Vec<ObjectId> = match only {
+            Some(ids) => ids.iter().copied().filter(|id| !present.contains(id)).collect(),
+            None => state.by_id.keys().copied().filter(|id| !present.contains(id)).collect(),
+        };
+        gone.into_iter().for_each(|id| state.remove_id(id));
+        for stored in loaded.objects {
+            if let Ok(object) = codec::decode(stored.body.expose()) {
+                state.put_token(stored.id, stored.version, object, None);
+            }
+        }
+        state.seen = now;
+    }
+
+    /// What stands under `handle`.
+    pub(crate) fn get(&self, handle: ObjectHandle) -> Option<Arc<Entry>> {
+        self.read().entries.get(&handle).cloned()
+    }
+
+    /// Everything, oldest handle first.
+    pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
+        let mut list: Vec<_> = self.read().entries.values().cloned().collect();
+        list.sort_unstable_by_key(|entry| entry.handle.0);
+        list
+    }
+
+    /// Takes a new session object in.
+    pub(crate) fn add_session(&self, session: SessionHandle, object: Object, key: Option<Arc<Key>>) -> ObjectHandle {
+        let mut state = self.write();
+        let handle = state.next_handle();
+        state.entries.insert(handle, Arc::new(Entry::new(handle, Place::Session(session), object, key)));
+        handle
+    }
+
+    /// Takes a token object in, new or changed.
+    pub(crate) fn put_token(&self, id: ObjectId, version: u64, object: Object, key: Option<Arc<Key>>) -> ObjectHandle {
+        self.write().put_token(id, version, object, key)
+    }
+
+    /// Puts a changed session object in the place of the old one.
+    pub(crate) fn replace(&self, entry: Entry) {
+        self.write().entries.insert(entry.handle, Arc::new(entry));
+    }
+
+    /// Lets an object go.
+    pub(crate) fn remove(&self, entry: &Entry) {
+        let mut state = self.write();
+        state.entries.remove(&entry.handle);
+        if let Place::Token { id, .. } = entry.place {
+            state.by_id.remove(&id);
+        }
+    }
+
+    /// Drops the private objects, those of sessions too: what a logout does.
+    pub(crate) fn forget_private(&self) {
+        let mut state = self.write();
+        state.retain(|entry| !entry.object.flag(AttributeType::PRIVATE));
+        if state.seen != Seen::Nothing {
+            state.seen = Seen::Public;
+        }
+    }
 
     /// Drops the session objects of `session`.
-    pub(crate) fn forget_session(&self, _session: SessionHandle) {}
+    pub(crate) fn forget_session(&self, session: SessionHandle) {
+        self.write().retain(|entry| entry.place != Place::Session(session));
+    }
 
     /// Drops everything.
-    pub(crate) fn clear(&self) {}
+    pub(crate) fn clear(&self) {
+        let mut state = self.write();
+        state.retain(|_| false);
+        state.seen = Seen::Nothing;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+impl State {
+    fn next_handle(&mut self) -> ObjectHandle {
+        self.last_handle += 1;
+        ObjectHandle(self.last_handle)
+    }
+
+    fn put_token(&mut self, id: ObjectId, version: u64, object: Object, key: Option<Arc<Key>>) -> ObjectHandle {
+        let known = self.by_id.get(&id).and_then(|handle| self.entries.get(handle));
+        let place = Place::Token { id, version };
+        let entry = match known {
+            Some(entry) if matches!(entry.place, Place::Token { version: seen, .. } if seen >= version) => {
+                return entry.handle;
+            }
+            Some(entry) => entry.changed(place, object),
+            None => {
+                let handle = self.next_handle();
+                Entry::new(handle, place, object, key)
+            }
+        };
+        let handle = entry.handle;
+        self.by_id.insert(id, handle);
+        self.entries.insert(handle, Arc::new(entry));
+        handle
+    }
+
+    fn remove_id(&mut self, id: ObjectId) {
+        if let Some(handle) = self.by_id.remove(&id) {
+            self.entries.remove(&handle);
+        }
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        self.entries.retain(|_, entry| keep(entry));
+        let entries = &self.entries;
+        self.by_id.retain(|_, handle| entries.contains_key(handle));
+    }
+}
+
+/// What a caller sees of an unreadable store.
+pub(crate) const UNREADABLE: Refusal =
+    Refusal::standard(Error::DeviceError, "the stored object cannot be read; run `claviger token info`");

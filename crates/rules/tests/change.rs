@@ -1,0 +1,113 @@
+//! Changes after birth: stickiness, and that a change is whole or nothing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity, reason = "a test says so by failing")]
+
+use claviger_rules::change::{Occasion, apply};
+use claviger_rules::{AttributeType as A, Error, KeyType, Mode, ObjectClass, Template, Value};
+
+fn key(flags: &[(A, bool)]) -> Template {
+    let mut template = Template::new();
+    template.set(A::CLASS, Value::Ulong(ObjectClass::SecretKey.id()));
+    template.set(A::KEY_TYPE, Value::Ulong(KeyType::Aes.id()));
+    for flag in [A::SENSITIVE, A::EXTRACTABLE, A::WRAP_WITH_TRUSTED, A::TRUSTED, A::ENCRYPT, A::LOCAL] {
+        template.set(flag, Value::Bool(false));
+    }
+    for flag in [A::COPYABLE, A::MODIFIABLE, A::DESTROYABLE, A::PRIVATE] {
+        template.set(flag, Value::Bool(true));
+    }
+    flags.iter().for_each(|(attribute, flag)| template.set(*attribute, Value::Bool(*flag)));
+    template
+}
+
+fn set(mode: Mode, occasion: Occasion, present: &[(A, bool)], wanted: &[(A, bool)]) -> Result<Template, Error> {
+    let mut attributes = key(present);
+    let template =
+        Template::from_list(wanted.iter().map(|(attribute, flag)| (*attribute, Value::Bool(*flag)))).unwrap();
+    let before = attributes.clone();
+    let outcome = apply(mode, occasion, &mut attributes, &template);
+    if outcome.is_err() {
+        assert!(attributes == before, "a refused change left something behind");
+    }
+    outcome.map(|()| attributes).map_err(|refusal| refusal.error)
+}
+
+#[test]
+fn r2_sensitive_and_wwt_never_return_to_false() {
+    for attribute in [A::SENSITIVE, A::WRAP_WITH_TRUSTED] {
+        for mode in Mode::ALL {
+            for occasion in [Occasion::Set, Occasion::Copy] {
+                let lowered = set(mode, occasion, &[(attribute, true), (A::SENSITIVE, true)], &[(attribute, false)]);
+                assert_eq!(lowered.err(), Some(Error::AttributeReadOnly));
+                assert!(set(mode, occasion, &[(attribute, true)], &[(attribute, true)]).is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_extractable_copyable_destroyable_never_return_to_true() {
+    for attribute in [A::EXTRACTABLE, A::COPYABLE, A::DESTROYABLE] {
+        for mode in Mode::ALL {
+            for occasion in [Occasion::Set, Occasion::Copy] {
+                let raised = set(mode, occasion, &[(attribute, false)], &[(attribute, true)]);
+                assert_eq!(raised.err(), Some(Error::AttributeReadOnly));
+                assert!(set(mode, occasion, &[(attribute, true)], &[(attribute, false)]).is_ok());
+            }
+        }
+    }
+}
+
+#[test]
+fn r2_what_the_token_computes_does_not_change() {
+    for attribute in [A::LOCAL, A::ALWAYS_SENSITIVE, A::NEVER_EXTRACTABLE] {
+        let forged = set(Mode::Enforce, Occasion::Set, &[], &[(attribute, true)]);
+        assert_eq!(forged.err(), Some(Error::AttributeReadOnly));
+    }
+}
+
+#[test]
+fn r1_setting_sensitive_on_an_extractable_key_raises_wwt() {
+    let after = set(Mode::Enforce, Occasion::Set, &[(A::EXTRACTABLE, true)], &[(A::SENSITIVE, true)]).unwrap();
+    assert!(after.flag(A::WRAP_WITH_TRUSTED));
+    let denied = set(
+        Mode::Enforce,
+        Occasion::Set,
+        &[(A::EXTRACTABLE, true)],
+        &[(A::SENSITIVE, true), (A::WRAP_WITH_TRUSTED, false)],
+    );
+    assert_eq!(denied.err(), Some(Error::TemplateInconsistent));
+    let plain = set(Mode::Standard, Occasion::Set, &[(A::EXTRACTABLE, true)], &[(A::SENSITIVE, true)]).unwrap();
+    assert!(!plain.flag(A::WRAP_WITH_TRUSTED));
+}
+
+#[test]
+fn r1_setting_wwt_raises_sensitive() {
+    let after = set(Mode::Enforce, Occasion::Set, &[], &[(A::WRAP_WITH_TRUSTED, true)]).unwrap();
+    assert!(after.flag(A::SENSITIVE));
+}
+
+#[test]
+fn r13_a_copy_chooses_token_anew_but_never_loosens() {
+    assert!(set(Mode::Enforce, Occasion::Copy, &[], &[(A::TOKEN, true)]).unwrap().flag(A::TOKEN));
+    assert_eq!(set(Mode::Enforce, Occasion::Set, &[], &[(A::TOKEN, true)]).err(), Some(Error::AttributeReadOnly));
+    let loosened = set(Mode::Enforce, Occasion::Copy, &[(A::MODIFIABLE, false)], &[(A::MODIFIABLE, true)]);
+    assert_eq!(loosened.err(), Some(Error::AttributeReadOnly));
+    let published = set(Mode::Enforce, Occasion::Copy, &[], &[(A::PRIVATE, false)]);
+    assert_eq!(published.err(), Some(Error::AttributeReadOnly));
+}
+
+#[test]
+fn trusted_is_no_ordinary_attribute() {
+    for occasion in [Occasion::Set, Occasion::Copy] {
+        let minted = set(Mode::Standard, occasion, &[], &[(A::TRUSTED, true)]);
+        assert_eq!(minted.err(), Some(Error::AttributeReadOnly));
+    }
+}
+
+#[test]
+fn unknown_and_foreign_attributes_are_refused() {
+    assert_eq!(set(Mode::Enforce, Occasion::Set, &[], &[(A(0x7777), true)]).err(), Some(Error::AttributeTypeInvalid));
+    assert_eq!(
+        set(Mode::Enforce, Occasion::Set, &[], &[(A::SIGN_RECOVER, true)]).err(),
+        Some(Error::TemplateInconsistent)
+    );
+}

@@ -1,0 +1,144 @@
+//! C_WrapKey, section 5.18.3; rules R1, R9, R10 and R12.
+
+use std::sync::Arc;
+
+use claviger_crypto::{Direction, GcmParams, Key, Secret, SystemRandom, encoding};
+use claviger_rules::mechanism::{Mechanism, Usage};
+use claviger_rules::policy::{Action, Permit, Subject, Under, authorize};
+use claviger_rules::{AttributeType, Error, Lifecycle, Mode, ObjectClass, Parameter, Refusal, Template, Value};
+
+use super::params;
+use crate::fault::{self, Function};
+use crate::object::{Entry, allows, usage_of};
+use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
+
+impl Session {
+    /// C_WrapKey. Under a trusted key the token makes the IV of AES-GCM itself and leaves it in `call.parameter`.
+    ///
+    /// # Errors
+    /// CKR_WRAPPING_KEY_HANDLE_INVALID, CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_KEY_UNEXTRACTABLE,
+    /// CKR_KEY_NOT_WRAPPABLE, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID, CKR_WRAPPING_KEY_TYPE_INCONSISTENT,
+    /// CKR_KEY_SIZE_RANGE, CKR_BUFFER_TOO_SMALL.
+    pub fn wrap_key(
+        &self,
+        call: &mut MechanismCall,
+        wrapping: ObjectHandle,
+        key: ObjectHandle,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
+        let subject = self.subject()?;
+        let row = self.mechanism(call, Usage::Wrap);
+        let (wrapper, permit) = self.wrapping_key(&subject, Action::WrapUnder, wrapping, call)?;
+        let (payload, leave) = self.leaving_key(&subject, key, &wrapper)?;
+        let row = row?;
+        let under = unwrap_parameter(&mut call.parameter)?;
+        check_type(row, &wrapper, Function::Wrap)?;
+        let engine = row.engine.wrap.ok_or(Error::MechanismInvalid)?;
+        let wrapping = wrapper.key(&permit)?;
+        engine.check(Direction::Encrypt, &wrapping, &params(under)).map_err(told)?;
+        let value = payload_of(&payload, &leave)?;
+        let len = engine.wrapped_len(&wrapping, &params(under), value.len()).map_err(told)?;
+        let Some(out) = room.claim(len)? else { return Ok(()) };
+        if made_for_trust(&subject, &wrapper) {
+            fresh_iv(under)?;
+        }
+        engine.wrap(&wrapping, &params(under), value.expose(), out, &mut SystemRandom::new()).map(drop).map_err(told)
+    }
+
+    /// The key that wraps or unwraps.
+    pub(super) fn wrapping_key(
+        &self,
+        subject: &Subject,
+        action: Action,
+        handle: ObjectHandle,
+        call: &MechanismCall,
+    ) -> Result<(Arc<Entry>, Permit)> {
+        let (entry, mut facts) = self.look_up(subject, handle)?;
+        let row = call.id.row();
+        if let Some(entry) = &entry {
+            facts.usage = usage_of(action).is_none_or(|usage| entry.object.flag(usage));
+            facts.mechanism_allowed = row.is_none_or(|row| allows(&entry.object.attributes, row));
+            facts.strict_mechanism = is_strict(action, call);
+            facts.oracle = row.is_some_and(|row| row.unwrap_is_oracle);
+        }
+        let permit = authorize(subject, action, &facts)?;
+        Ok((entry.ok_or(Error::WrappingKeyHandleInvalid)?, permit))
+    }
+
+    fn leaving_key(&self, subject: &Subject, handle: ObjectHandle, wrapper: &Entry) -> Result<(Arc<Entry>, Permit)> {
+        let (entry, mut facts) = self.look_up(subject, handle)?;
+        if let Some(entry) = &entry {
+            facts.under = Under {
+                trusted: wrapper.object.is_trusted(subject.mode),
+                template_matches: matches_template(&wrapper.object.attributes, &entry.object.attributes),
+            };
+        }
+        let permit = authorize(subject, Action::WrapOut, &facts)?;
+        Ok((entry.ok_or(Error::KeyHandleInvalid)?, permit))
+    }
+}
+
+/// Whether the key's type is the mechanism's.
+pub(super) fn check_type(row: &Mechanism, entry: &Entry, function: Function) -> Result<()> {
+    let fits = entry.object.key_type().is_some_and(|key_type| row.takes(key_type));
+    if fits { Ok(()) } else { Err(fault::crypto(function, claviger_crypto::Error::KeyType)) }
+}
+
+/// What the caller learns of an engine's error.
+const fn told(error: claviger_crypto::Error) -> Refusal {
+    fault::crypto(Function::Wrap, error)
+}
+
+/// Whether the rules of wrapping keys made for trust apply: IVs of the token alone.
+fn made_for_trust(subject: &Subject, entry: &Entry) -> bool {
+    subject.mode == Mode::Enforce && entry.object.lifecycle() != Lifecycle::Data
+}
+
+/// Rule R10: KW and KWP with the default initial value; GCM with a zeroed 12-byte IV to be filled in (on unwrap: the
+/// IV that the token made) and a tag of exactly 128 bits.
+fn is_strict(action: Action, call: &MechanismCall) -> bool {
+    let Some(row) = call.id.row() else { return true };
+    match (&call.parameter, row.id) {
+        (Ok(Parameter::None), id) => id == KW || id == KWP,
+        (Ok(Parameter::Gcm(gcm)), _) => {
+            let zeroed = action == Action::UnwrapUnder || gcm.iv.iter().all(|byte| *byte == 0);
+            gcm.iv.len() == IV_LEN && zeroed && gcm.tag_bits == 128
+        }
+        _ => false,
+    }
+}
+
+const KW: claviger_rules::MechanismType = claviger_rules::MechanismType::AES_KEY_WRAP;
+const KWP: claviger_rules::MechanismType = claviger_rules::MechanismType::AES_KEY_WRAP_KWP;
+const IV_LEN: usize = 12;
+
+/// A wholly random IV for AES-GCM (NIST SP 800-38D section 8.2.2), in the place of the zeros that the caller brought.
+fn fresh_iv(parameter: &mut Parameter) -> Result<()> {
+    if let Parameter::Gcm(GcmParams { iv, .. }) = parameter {
+        *iv = vec![0; IV_LEN];
+        SystemRandom::new().fill(iv).map_err(|_| Error::DeviceError)?;
+    }
+    Ok(())
+}
+
+fn unwrap_parameter(parameter: &mut Result<Parameter>) -> Result<&mut Parameter> {
+    parameter.as_mut().map_err(|refusal| *refusal)
+}
+
+/// WRAP_TEMPLATE (section 4.10): every attribute of it must stand in the payload with the same value.
+fn matches_template(wrapping: &Template, payload: &Template) -> bool {
+    match wrapping.get(AttributeType::WRAP_TEMPLATE) {
+        Some(Value::Template(template)) => template.is_within(payload),
+        _ => true,
+    }
+}
+
+/// What is wrapped: the value of a secret key, PKCS#8 of a private key (section 6.7 of the standard).
+fn payload_of(entry: &Entry, permit: &Permit) -> Result<Secret> {
+    let key: Arc<Key> = entry.key(permit)?;
+    match entry.object.class() {
+        Some(ObjectClass::SecretKey) => key.value().map(Secret::duplicate).ok_or(Error::KeyNotWrappable.into()),
+        Some(ObjectClass::PrivateKey) => encoding::private_key_info(&key).map_err(|_| Error::KeyNotWrappable.into()),
+        _ => Err(Refusal::standard(Error::KeyNotWrappable, "only secret and private keys are wrapped")),
+    }
+}

@@ -1,0 +1,67 @@
+//! C_GetAttributeValue and C_GetObjectSize, sections 5.7.4 and 5.7.5.
+
+use claviger_rules::attribute::Shown;
+use claviger_rules::policy::{Action, Subject, authorize};
+use claviger_rules::{AttributeType, Value};
+
+use super::codec;
+use super::entry::Entry;
+use crate::{ObjectHandle, Result, Session};
+
+/// What a session sees of one attribute.
+pub enum Answer {
+    /// The value.
+    Value(Value),
+    /// It is part of a key that is sensitive or not extractable.
+    Sensitive,
+    /// The object has no such attribute.
+    Unavailable,
+}
+
+impl Session {
+    /// C_GetAttributeValue: one answer for each asked type, in order.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    pub fn attributes(&self, object: ObjectHandle, types: &[AttributeType]) -> Result<Vec<Answer>> {
+        let subject = self.subject()?;
+        let (entry, _permit) = self.permitted(&subject, Action::Read, object)?;
+        Ok(types.iter().map(|attribute| self.answer(&subject, &entry, *attribute)).collect())
+    }
+
+    fn answer(&self, subject: &Subject, entry: &Entry, attribute: AttributeType) -> Answer {
+        if let Some(names) = self.people(entry, attribute) {
+            return Answer::Value(Value::bytes(names));
+        }
+        let hidden = attribute.row().is_some_and(|row| row.shown == Shown::Hidden);
+        let facts = entry.object.facts(subject, entry.handle.0);
+        if hidden && authorize(subject, Action::ReadValue, &facts).is_err() {
+            let (class, key_type) = (entry.object.class(), entry.object.key_type());
+            let has = attribute.row().zip(class).is_some_and(|(row, class)| row.of.includes(class, key_type));
+            return if has { Answer::Sensitive } else { Answer::Unavailable };
+        }
+        entry.object.attributes.get(attribute).map_or(Answer::Unavailable, |value| Answer::Value(value.clone()))
+    }
+
+    /// CKA_CLAVIGER_OWNER and CKA_CLAVIGER_SHARED_WITH: user names, several separated by NUL.
+    fn people(&self, entry: &Entry, attribute: AttributeType) -> Option<Vec<u8>> {
+        let ids = match attribute {
+            AttributeType::CLAVIGER_OWNER => entry.object.owner.into_iter().collect(),
+            AttributeType::CLAVIGER_SHARED_WITH => entry.object.shared_with.clone(),
+            _ => return None,
+        };
+        let users = self.token().known_users();
+        let name = |id| users.iter().find(|user| user.id == id).map(|user| user.name.clone());
+        let names: Vec<String> = ids.into_iter().filter_map(name).collect();
+        Some(names.join("\0").into_bytes())
+    }
+
+    /// C_GetObjectSize: the bytes of the object's record.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID.
+    pub fn object_size(&self, object: ObjectHandle) -> Result<u64> {
+        let (entry, _permit) = self.permitted(&self.subject()?, Action::Read, object)?;
+        Ok(codec::encode(&entry.object)?.len() as u64)
+    }
+}

@@ -1,0 +1,146 @@
+//! Taking a newborn object in: sizes, identity, and a place in the store or in the session.
+
+use std::sync::Arc;
+
+use claviger_crypto::{Key, Secret, SystemRandom};
+use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size};
+use claviger_rules::policy::{Action, Facts, Kind, Subject, authorize};
+use claviger_rules::{AttributeType, Calling, Error, Object, ObjectClass, Refusal, Template, Value};
+use claviger_store::Change;
+
+use super::{codec, material};
+use crate::{ObjectHandle, Result, Session, fault};
+
+/// An object whose attributes are decided and whose value is still to come.
+pub(crate) struct Unborn {
+    pub(crate) newborn: Newborn,
+    birth: Birth,
+}
+
+impl Session {
+    /// C_CreateObject, section 5.7.1.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY, the template's errors, CKR_KEY_SIZE_RANGE (rule R14).
+    pub fn create_object(&self, template: Template) -> Result<ObjectHandle> {
+        let subject = self.subject()?;
+        let origin = Origin { birth: Birth::Create, class: None, key_type: None, mechanism: None, parents: &[] };
+        let unborn = self.conceive(&subject, &origin, template)?;
+        let key = match unborn.newborn.key_type {
+            None => None,
+            Some(key_type) => Some(material::read(unborn.newborn.class, key_type, &unborn.newborn.attributes)?),
+        };
+        self.enrol(&subject, vec![(unborn, key)]).map(|handles| first(&handles))
+    }
+
+    /// Decides whether `subject` may make what `template` describes, and what its attributes will be.
+    pub(crate) fn conceive(&self, subject: &Subject, origin: &Origin<'_>, template: Template) -> Result<Unborn> {
+        authorize(subject, Action::Make, &foreseen(origin, &template))?;
+        let newborn = bear(subject, origin, template)?;
+        let facts = Facts {
+            kind: Kind::of(Some(newborn.class)),
+            token: newborn.attributes.flag(AttributeType::TOKEN),
+            private: newborn.attributes.flag(AttributeType::PRIVATE),
+            ..Facts::NONE
+        };
+        authorize(subject, Action::Make, &facts)?;
+        Ok(Unborn { newborn, birth: origin.birth })
+    }
+
+    /// Gives every newborn its value and its place. Token objects of one call are one transaction.
+    pub(crate) fn enrol(&self, subject: &Subject, newborns: Vec<(Unborn, Option<Key>)>) -> Result<Vec<ObjectHandle>> {
+        let mut objects = Vec::with_capacity(newborns.len());
+        for (unborn, key) in newborns {
+            objects.push(self.complete(subject, unborn, key)?);
+        }
+        self.place(objects)
+    }
+
+    fn complete(&self, subject: &Subject, unborn: Unborn, key: Option<Key>) -> Result<(Object, Option<Arc<Key>>)> {
+        let Unborn { newborn: Newborn { mut attributes, class, key_type, calling }, birth } = unborn;
+        if let (Some(key), Some(key_type)) = (&key, key_type) {
+            if class.has_secret() {
+                check_size(subject.mode, birth, key_type, key.bits() as u64, &attributes)?;
+            }
+            material::write(class, birth, key, &mut attributes)?;
+        }
+        attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
+        let object = Object { attributes, owner: subject.user, shared_with: Vec::new(), born: subject.mode, calling };
+        Ok((object, key.map(Arc::new)))
+    }
+
+    /// Stores token objects, keeps session objects.
+    fn place(&self, objects: Vec<(Object, Option<Arc<Key>>)>) -> Result<Vec<ObjectHandle>> {
+        let token = self.token();
+        let mut changes = Vec::new();
+        for (object, _) in objects.iter().filter(|(object, _)| object.flag(AttributeType::TOKEN)) {
+            let private = object.flag(AttributeType::PRIVATE);
+            changes.push(Change::Create { private, body: codec::encode(object)? });
+        }
+        let stored = token.commit(&changes).map_err(fault::store)?;
+        let mut ids = stored.ids.into_iter();
+        let mut handles = Vec::with_capacity(objects.len());
+        for (object, key) in objects {
+            handles.push(if object.flag(AttributeType::TOKEN) {
+                let id = ids.next().ok_or(Error::GeneralError)?;
+                token.objects.put_token(id, stored.generation, object, key)
+            } else {
+                token.objects.add_session(self.handle(), object, key)
+            });
+        }
+        token.committed(stored.generation);
+        Ok(handles)
+    }
+
+    /// C_CopyObject, section 5.7.2; rule R13.
+    ///
+    /// # Errors
+    /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT.
+    pub fn copy_object(&self, source: ObjectHandle, template: Template) -> Result<ObjectHandle> {
+        let subject = self.subject()?;
+        let (entry, permit) = self.permitted(&subject, Action::Copy, source)?;
+        let mut object = entry.object.clone();
+        claviger_rules::change::apply(
+            subject.mode,
+            claviger_rules::change::Occasion::Copy,
+            &mut object.attributes,
+            &template,
+        )?;
+        let facts = Facts { object: 0, ..object.facts(&subject, 0) };
+        authorize(&subject, Action::Make, &facts)?;
+        let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
+        if object.attributes.get(AttributeType::TRUSTED).is_some() {
+            object.attributes.set(AttributeType::TRUSTED, Value::Bool(false));
+        }
+        object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
+        let copy = Object { owner: subject.user, shared_with: Vec::new(), calling: Calling::Data, ..object };
+        self.place(vec![(copy, key)]).map(|handles| first(&handles))
+    }
+}
+
+/// What is known of an object before its template has been looked into: enough for errors of session and login to
+/// come before those of the template.
+fn foreseen(origin: &Origin<'_>, template: &Template) -> Facts {
+    let named = template.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id);
+    let class = origin.class.or(named);
+    let has_secret = class.is_some_and(ObjectClass::has_secret);
+    Facts {
+        kind: Kind::of(class),
+        token: template.flag(AttributeType::TOKEN),
+        private: template.flag_given(AttributeType::PRIVATE).unwrap_or(has_secret),
+        ..Facts::NONE
+    }
+}
+
+/// UNIQUE_ID: 16 random bytes in hexadecimal (section 4.4.1).
+fn unique_id() -> Result<Vec<u8>> {
+    let mut random = Secret::zeroed(16);
+    SystemRandom::new()
+        .fill(random.expose_mut())
+        .map_err(|_| Refusal::standard(Error::DeviceError, "the system's random generator failed"))?;
+    Ok(random.expose().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect())
+}
+
+fn first(handles: &[ObjectHandle]) -> ObjectHandle {
+    handles.first().copied().unwrap_or(ObjectHandle(0))
+}

@@ -1,0 +1,62 @@
+//! Writing a token's objects down.
+
+use claviger_store::{Author, Change, Committed};
+
+use claviger_rules::UserId;
+
+use super::codec;
+use crate::token::LoggedIn;
+use crate::{Result, Token, fault};
+
+impl Token {
+    /// Makes `changes` in one durable transaction, in the name of whoever is logged in. None is no transaction.
+    ///
+    /// # Errors
+    /// `Conflict` when another process changed one of the objects first, upon which the caller looks again; the others
+    /// are for `fault::store`.
+    pub(crate) fn commit(&self, changes: &[Change]) -> claviger_store::Result<Committed> {
+        if changes.is_empty() {
+            return Ok(Committed { generation: 0, ids: Vec::new() });
+        }
+        let login = self.login_state();
+        let author = self.author(login.as_deref()).ok_or(claviger_store::Error::Uninitialized)?;
+        self.store().commit(author, changes)
+    }
+
+    /// In whose name the store is read and written; `None` while the token is uninitialised.
+    pub(crate) fn author<'a>(&self, login: Option<&'a LoggedIn>) -> Option<Author<'a>> {
+        match login {
+            Some(login) => Some(Author::User(&login.keys)),
+            None => self.header().ok().map(|header| Author::Public(header.token)),
+        }
+    }
+}
+
+/// What a user leaves behind.
+pub(crate) struct Belongings {
+    /// How many objects it owns.
+    pub(crate) owns: usize,
+    /// The generation by which this is known.
+    pub(crate) seen: u64,
+    /// What takes it off the lists of those whose keys are shared with it.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// What the user `user` leaves behind, as far as `officer`'s keys open it: everything.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) fn belongings(token: &Token, officer: &LoggedIn, user: UserId) -> Result<Belongings> {
+    let loaded = token.store().load(Author::User(&officer.keys)).map_err(fault::store)?;
+    let mut belongings = Belongings { owns: 0, seen: loaded.generation, changes: Vec::new() };
+    for stored in loaded.objects {
+        let mut object = codec::decode(stored.body.expose())?;
+        belongings.owns += usize::from(object.owner == Some(user));
+        if object.shared_with.contains(&user) {
+            object.shared_with.retain(|sharee| *sharee != user);
+            let body = codec::encode(&object)?;
+            belongings.changes.push(Change::Replace { id: stored.id, expected: stored.version, body });
+        }
+    }
+    Ok(belongings)
+}
