@@ -33,8 +33,6 @@ pub enum Error {
     KeysNeeded,
     /// A token's mode can only be tightened.
     ModeLoosened,
-    /// A setting is outside its range.
-    SettingInvalid,
     /// A record does not open: edited, moved, torn, or sealed under another device key.
     Damaged,
     /// Written by a newer version of this software. Nothing was touched.
@@ -72,7 +70,6 @@ impl core::fmt::Display for Error {
             Self::Conflict => "the object was changed by someone else",
             Self::KeysNeeded => "a private object needs a login",
             Self::ModeLoosened => "a token's mode can only be tightened",
-            Self::SettingInvalid => "a setting is outside its range",
             Self::Damaged => "a record of the token is damaged",
             Self::NewerFormat => "the token was written by a newer version",
             Self::DeviceKey => "device.key is missing or not a file of 32 bytes",

@@ -26,9 +26,19 @@ pub(crate) fn open_or_create(path: &Path) -> Result<File> {
     Ok(OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?)
 }
 
+/// As [`replace`], and durable when it returns.
+pub(crate) fn replace_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_with(path, bytes, File::sync_all)?;
+    sync_parent(path)
+}
+
 /// Puts a file (0600) with these bytes in place of whatever is at `path`, by rename: others see the old or
-/// the new one, whole. Durable when it returns. Callers take turns.
+/// the new one, whole. Callers take turns.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_with(path, bytes, |_| Ok(()))
+}
+
+fn replace_with(path: &Path, bytes: &[u8], before_rename: impl Fn(&File) -> io::Result<()>) -> Result<()> {
     let new = path.with_extension("new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -36,9 +46,8 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_parent(path)
+    before_rename(&file)?;
+    Ok(fs::rename(&new, path)?)
 }
 
 /// Makes the entry of `path` in its directory durable.

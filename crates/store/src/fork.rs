@@ -13,7 +13,8 @@
 //!
 //! What remains: `clone` or `_Fork` called directly run no handlers, and a child made so must not
 //! use the library. A fork by a signal handler that interrupted this crate (which POSIX no longer
-//! allows) cannot wait for itself: its child refuses every store, old and new.
+//! allows) cannot wait for itself: its child refuses every store, old and new. And the handlers stand
+//! from the first use on: a fork by one thread during another's very first call is not covered.
 #![allow(unsafe_code)]
 
 use core::cell::Cell;

@@ -2,7 +2,7 @@
 //! the model that the contract tests hold the other engines against.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::overlay::Overlay;
 use crate::storage::{ReadBody, Row, Scan, Storage, Table, View, WriteBody};
@@ -15,10 +15,13 @@ pub struct Memory {
     state: RwLock<State>,
 }
 
+type Rows = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
+
+/// A snapshot is a clone: cheap, and a commit copies the map only while somebody holds an older one.
 #[derive(Clone, Default)]
 struct State {
     generation: u64,
-    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    rows: Arc<Rows>,
 }
 
 impl Memory {
@@ -47,18 +50,20 @@ impl Storage for Memory {
     fn write(&self, body: &mut WriteBody<'_>) -> Result<u64> {
         fork::check(self.epoch)?;
         let _alone = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = self.snapshot();
-        let mut overlay = Overlay::new(&state);
+        let snapshot = self.snapshot();
+        let mut overlay = Overlay::new(&snapshot);
         body(&mut overlay)?;
-        for (key, value) in overlay.into_changes() {
+        let (generation, changes) = (overlay.generation(), overlay.into_changes());
+        drop(snapshot);
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let rows = Arc::make_mut(&mut state.rows);
+        for (key, value) in changes {
             match value {
-                Some(value) => state.rows.insert(key, value),
-                None => state.rows.remove(&key),
+                Some(value) => rows.insert(key, value),
+                None => rows.remove(&key),
             };
         }
-        state.generation = state.generation.saturating_add(1);
-        let generation = state.generation;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        state.generation = generation;
         Ok(generation)
     }
 

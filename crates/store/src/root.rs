@@ -87,7 +87,7 @@ fn device_key(root: &Path) -> Result<Secret> {
         return Err(Error::DeviceKey);
     }
     let key = keys::random(KEY_LEN)?;
-    files::replace(&path, key.expose())?;
+    files::replace_durably(&path, key.expose())?;
     Ok(key)
 }
 

@@ -1,38 +1,40 @@
-//! A busy process forks; the child opens the store anew and works while the parent goes on.
+//! A busy process forks; the child logs in and works while the parent goes on.
 //!
 //! This file is a process of its own, and the test its only thread besides those it starts.
-
 #![allow(unsafe_code, reason = "fork and waitpid")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod common;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use claviger_store::sqlite::Sqlite;
-use claviger_store::storage::{self, Storage, Table};
-use claviger_store::{Error, fork};
+use claviger_store::{Author, Error, Keys, Store, fork};
+use common::{PIN, Token, bodies, make};
 
 const FORKS: u32 = 100;
-const BUSY_THREADS: u32 = 4;
+const BUSY_THREADS: usize = 4;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_hundred_forks_under_load_never_hang() {
-    let dir = tempfile::tempdir().unwrap();
-    let engine = Sqlite::open(dir.path()).unwrap();
-    let (stop, written) = (AtomicBool::new(false), [const { AtomicU32::new(0) }; BUSY_THREADS as usize]);
+    let token = Token::new();
+    let keys = token.app();
+    let (stop, written) = (AtomicBool::new(false), AtomicU32::new(0));
     let mut hangs = 0;
     std::thread::scope(|scope| {
-        for thread in 0..BUSY_THREADS {
-            let (engine, stop, written) = (&engine, &stop, &written[thread as usize]);
-            scope.spawn(move || be_busy(engine, thread, stop, written));
+        for _ in 0..BUSY_THREADS {
+            scope.spawn(|| be_busy(&token.store, &keys, &stop, &written));
         }
         for nth in 0..FORKS {
-            let before: u32 = sum(&written);
+            let before = written.load(Ordering::Relaxed);
             // SAFETY: the child runs `in_child` and leaves by `_exit`; it never returns into the test.
             let child = unsafe { libc::fork() };
             if child == 0 {
-                let ok = std::panic::catch_unwind(|| in_child(&engine, dir.path(), nth)).unwrap_or(false);
+                let work = AssertUnwindSafe(|| in_child(&token.store, &keys, token.dir.path(), nth));
+                let ok = catch_unwind(work).is_ok();
                 // SAFETY: ends this process.
                 unsafe { libc::_exit(i32::from(!ok)) };
             }
@@ -45,37 +47,34 @@ fn a_hundred_forks_under_load_never_hang() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    println!("{FORKS} forks, {hangs} hangs, {} writes of the parent meanwhile", sum(&written));
+    let written = written.load(Ordering::Relaxed);
+    println!("{FORKS} forks, {hangs} hangs, {written} commits of the parent meanwhile");
     assert_eq!(hangs, 0);
-    everything_is_there(&engine, &written);
+    everything_is_there(&token, &keys, written);
 }
 
-fn be_busy(engine: &Sqlite, thread: u32, stop: &AtomicBool, written: &AtomicU32) {
-    for nth in 0.. {
-        if stop.load(Ordering::Relaxed) {
-            return;
-        }
-        let key = [b"parent".to_vec(), thread.to_be_bytes().into(), u32::to_be_bytes(nth).into()].concat();
-        engine.write(&mut |change| change.put(Table::Objects, &key, &key)).unwrap();
-        let got = storage::read(engine, |view| view.get(Table::Objects, &key)).unwrap();
-        assert_eq!(got, Some(key));
-        written.store(nth + 1, Ordering::Relaxed);
+fn be_busy(store: &Store, keys: &Keys, stop: &AtomicBool, written: &AtomicU32) {
+    let author = Author::User(keys);
+    while !stop.load(Ordering::Relaxed) {
+        let (id, version) = make(store, author, true, b"parent");
+        assert!(store.generation().unwrap() >= version);
+        assert_eq!(bodies(&store.read(author, &[id]).unwrap()), [b"parent"]);
+        written.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-fn in_child(parents: &Sqlite, dir: &std::path::Path, nth: u32) -> bool {
-    let refused = parents.generation() == Err(Error::Forked)
-        && parents.read(&mut |_| Ok(())) == Err(Error::Forked)
-        && parents.write(&mut |_| Ok(())) == Err(Error::Forked);
-    let own = Sqlite::open(dir).unwrap();
-    let key = child_key(nth);
-    own.write(&mut |change| change.put(Table::Objects, &key, b"child")).unwrap();
-    let got = storage::read(&own, |view| view.get(Table::Objects, &key)).unwrap();
-    refused && got.as_deref() == Some(b"child") && fork::epoch() == 1
-}
+fn in_child(parents: &Store, parents_keys: &Keys, dir: &Path, nth: u32) {
+    assert_eq!(fork::epoch(), 1);
+    let author = Author::User(parents_keys);
+    assert_eq!(parents.generation(), Err(Error::Forked));
+    assert_eq!(parents.load(author).err(), Some(Error::Forked));
+    assert_eq!(parents.commit(author, &[common::create(true, b"x")]), Err(Error::Forked));
+    assert_eq!(parents.login(false, "app1", PIN).err(), Some(Error::Forked));
 
-fn child_key(nth: u32) -> Vec<u8> {
-    [b"child".to_vec(), nth.to_be_bytes().into()].concat()
+    let own = common::open(dir);
+    let keys = own.login(false, "app1", PIN).unwrap().keys;
+    let (id, _) = make(&own, Author::User(&keys), true, &nth.to_be_bytes());
+    assert_eq!(bodies(&own.read(Author::User(&keys), &[id]).unwrap()), [nth.to_be_bytes()]);
 }
 
 /// The child's exit status, or `None` when it had to be killed.
@@ -97,32 +96,19 @@ fn wait(child: libc::pid_t) -> Option<i32> {
     None
 }
 
-fn goes_on_from(before: u32, written: &[AtomicU32]) {
+fn goes_on_from(before: u32, written: &AtomicU32) {
     let deadline = Instant::now() + TIMEOUT;
-    while sum(written) <= before {
+    while written.load(Ordering::Relaxed) <= before {
         assert!(Instant::now() < deadline, "the parent stands still");
         std::thread::yield_now();
     }
 }
 
-fn sum(written: &[AtomicU32]) -> u32 {
-    written.iter().map(|count| count.load(Ordering::Relaxed)).sum()
-}
-
-fn everything_is_there(engine: &Sqlite, written: &[AtomicU32]) {
-    storage::read(engine, |view| {
-        for nth in 0..FORKS {
-            assert!(view.get(Table::Objects, &child_key(nth))?.is_some(), "child {nth}");
-        }
-        for (thread, count) in written.iter().enumerate() {
-            for nth in 0..count.load(Ordering::Relaxed) {
-                let thread = u32::try_from(thread).unwrap();
-                let key = [b"parent".to_vec(), thread.to_be_bytes().into(), nth.to_be_bytes().into()].concat();
-                assert_eq!(view.get(Table::Objects, &key)?, Some(key));
-            }
-        }
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(engine.generation().unwrap(), u64::from(FORKS + sum(written)));
+fn everything_is_there(token: &Token, keys: &Keys, written: u32) {
+    let loaded = token.store.load(Author::User(keys)).unwrap();
+    let (parents, children): (Vec<&[u8]>, Vec<&[u8]>) =
+        bodies(&loaded).into_iter().partition(|body| *body == b"parent");
+    assert_eq!((parents.len(), loaded.damaged.len()), (written as usize, 0));
+    let expected: Vec<[u8; 4]> = (0..FORKS).map(u32::to_be_bytes).collect();
+    assert_eq!(children, expected);
 }
