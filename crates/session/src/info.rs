@@ -36,6 +36,11 @@ pub mod flag {
     pub const SIGN: u64 = 0x800;
     pub const VERIFY: u64 = 0x2000;
 
+    // CK_MECHANISM_INFO
+    pub const EC_F_P: u64 = 0x0010_0000;
+    pub const EC_NAMEDCURVE: u64 = 0x0080_0000;
+    pub const EC_UNCOMPRESS: u64 = 0x0100_0000;
+
     // CK_STATE
     pub const RO_PUBLIC_SESSION: u64 = 0;
     pub const RO_USER_FUNCTIONS: u64 = 1;
@@ -83,7 +88,7 @@ pub struct TokenInfo {
     pub manufacturer: &'static str,
     /// At most 16 bytes.
     pub model: &'static str,
-    /// At most 16 bytes; new with every C_InitToken, empty before the first.
+    /// At most 16 bytes; made by the first C_InitToken, empty before.
     pub serial: String,
     /// CKF_*.
     pub flags: u64,

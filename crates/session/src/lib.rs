@@ -8,6 +8,7 @@
 
 mod call;
 mod config;
+mod fault;
 mod handle;
 mod info;
 mod keys;
@@ -19,7 +20,8 @@ mod session;
 mod token;
 
 pub use call::MechanismCall;
-pub use config::Config;
+pub use claviger_store::Cost;
+pub use config::{Config, ConfigError};
 pub use handle::{ObjectHandle, SessionHandle, SlotId};
 pub use info::{
     EFFECTIVELY_INFINITE, MechanismInfo, SessionInfo, SlotInfo, TokenInfo, UNAVAILABLE, UserInfo, Version, flag, padded,

@@ -1,14 +1,18 @@
-//! What C_Initialize makes.
+//! What C_Initialize makes: the slots with their tokens, and the sessions of this application. Not the one global
+//! that a C library needs; that is the border's.
 
 use std::sync::Arc;
 
-use claviger_rules::{Error, MechanismType, Mode};
+use claviger_rules::{Error, MechanismType, Mode, Refusal};
+use claviger_store::{Cost, Root};
 
-use crate::{Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, TokenInfo};
+use crate::session::table::Sessions;
+use crate::{Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, Token, TokenInfo, fault};
 
-/// The slots with their tokens, and the sessions of this application.
+/// The slots with their tokens, and the sessions of this application. All methods may be called from any thread.
 pub struct Library {
-    config: Config,
+    tokens: Vec<Arc<Token>>,
+    sessions: Arc<Sessions>,
 }
 
 /// How the command line initialises a token.
@@ -17,59 +21,163 @@ pub struct Initialize<'a> {
     pub label: &'a str,
     /// The PIN of the security officer `so`.
     pub so_pin: &'a [u8],
-    /// The policy mode; the configuration's default when absent.
+    /// The policy mode. If absent: that of the token that is reset, or the configuration's.
     pub mode: Option<Mode>,
+    /// How dear a guess of a PIN is. If absent, as with the mode.
+    pub pin_cost: Option<Cost>,
     /// On an initialised slot: the PIN of one of its security officers (`name:pin`, or that of `so`).
     pub reset: Option<&'a [u8]>,
 }
 
-#[allow(clippy::missing_errors_doc, missing_docs)]
 impl Library {
+    /// Opens the configured slots; what is missing on disk is made.
+    ///
+    /// # Errors
+    /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used.
     pub fn open(config: Config) -> Result<Self> {
-        Ok(Self { config })
+        let root = Root::open(&config.token_data).map_err(fault::store)?;
+        let sessions = Arc::new(Sessions::new());
+        let open = |slot: &u32| {
+            let store = root.slot(*slot).map_err(fault::store)?;
+            let token = Token::open(SlotId(u64::from(*slot)), store, config.defaults(), Arc::downgrade(&sessions))?;
+            Ok(Arc::new(token))
+        };
+        let tokens = config.slots.iter().map(open).collect::<Result<_>>()?;
+        Ok(Self { tokens, sessions })
     }
 
+    /// The slots, by rising number. They never change while the library is open.
     pub fn slots(&self) -> Vec<SlotId> {
-        self.config.slots.clone()
+        self.tokens.iter().map(|token| token.slot()).collect()
     }
 
-    pub fn slot_info(&self, _slot: SlotId) -> Result<SlotInfo> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_GetSlotInfo.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn slot_info(&self, slot: SlotId) -> Result<SlotInfo> {
+        Ok(self.token(slot)?.slot_info())
     }
 
-    pub fn token_info(&self, _slot: SlotId) -> Result<TokenInfo> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_GetTokenInfo.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn token_info(&self, slot: SlotId) -> Result<TokenInfo> {
+        Ok(self.token(slot)?.token_info())
     }
 
-    pub fn mechanisms(&self, _slot: SlotId) -> Result<Vec<MechanismType>> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_GetMechanismList, by rising number.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn mechanisms(&self, slot: SlotId) -> Result<Vec<MechanismType>> {
+        Ok(self.token(slot)?.mechanisms())
     }
 
-    pub fn mechanism_info(&self, _slot: SlotId, _id: MechanismType) -> Result<MechanismInfo> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_GetMechanismInfo.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID, CKR_MECHANISM_INVALID.
+    pub fn mechanism_info(&self, slot: SlotId, id: MechanismType) -> Result<MechanismInfo> {
+        self.token(slot)?.mechanism_info(id)
     }
 
-    pub fn init_token(&self, _slot: SlotId, _pin: &[u8], _label: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// The policy mode of the token in `slot`; of an uninitialised one the mode it would be born in.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn mode(&self, slot: SlotId) -> Result<Mode> {
+        Ok(self.token(slot)?.mode())
     }
 
-    pub fn initialize(&self, _slot: SlotId, _initialize: &Initialize<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_InitToken. A new token is born in the configured mode with `pin` as the PIN of `so`. An initialised one is
+    /// wiped if `pin` is that of one of its security officers (`name:pin`, or that of `so`), and keeps mode, settings
+    /// and serial number; its new `so` has that PIN.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID; CKR_SESSION_EXISTS; CKR_PIN_INCORRECT (counted), also for a PIN of a wrong form;
+    /// CKR_PIN_LOCKED; CKR_ARGUMENTS_BAD for a label that is longer than 32 bytes or no UTF-8.
+    pub fn init_token(&self, slot: SlotId, pin: &[u8], label: &[u8]) -> Result<()> {
+        self.token(slot)?.init_token(pin, label)
     }
 
-    pub fn open_session(&self, _slot: SlotId, _writable: bool) -> Result<SessionHandle> {
-        Err(Error::FunctionNotSupported.into())
+    /// What `claviger init` does.
+    ///
+    /// # Errors
+    /// As [`Library::init_token`]; CKR_ACTION_PROHIBITED on an initialised slot without `reset`.
+    pub fn initialize(&self, slot: SlotId, new: &Initialize<'_>) -> Result<()> {
+        self.token(slot)?.initialize(new)
     }
 
-    pub fn close_session(&self, _session: SessionHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_OpenSession.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID; CKR_TOKEN_NOT_RECOGNIZED while the slot holds no token;
+    /// CKR_SESSION_READ_WRITE_SO_EXISTS; CKR_SESSION_COUNT.
+    pub fn open_session(&self, slot: SlotId, writable: bool) -> Result<SessionHandle> {
+        let token = self.token(slot)?;
+        let born_in = token.enter(writable)?;
+        let session = Session::new(self.sessions.next_handle(), Arc::clone(token), writable, born_in);
+        let handle = session.handle();
+        self.sessions.insert(Arc::new(session));
+        Ok(handle)
     }
 
-    pub fn close_all_sessions(&self, _slot: SlotId) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_CloseSession. Its session objects and operations end with it, and with the last session the login.
+    ///
+    /// # Errors
+    /// CKR_SESSION_HANDLE_INVALID.
+    pub fn close_session(&self, session: SessionHandle) -> Result<()> {
+        let closed = self.session(session)?;
+        if self.close(&closed) { Ok(()) } else { Err(CLOSED) }
     }
 
-    pub fn session(&self, _session: SessionHandle) -> Result<Arc<Session>> {
-        Err(Error::FunctionNotSupported.into())
+    /// C_CloseAllSessions.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn close_all_sessions(&self, slot: SlotId) -> Result<()> {
+        self.token(slot)?;
+        for session in self.sessions.of(slot) {
+            self.close(&session);
+        }
+        Ok(())
+    }
+
+    /// The session of that handle, at the entry of a call.
+    ///
+    /// # Errors
+    /// CKR_SESSION_HANDLE_INVALID, also after another process has initialised the token anew.
+    pub fn session(&self, session: SessionHandle) -> Result<Arc<Session>> {
+        let session = self.sessions.get(session).ok_or(UNKNOWN)?;
+        session.token().refresh()?;
+        if session.token().header().map(|header| header.token) == Ok(session.born_in()) {
+            return Ok(session);
+        }
+        self.close(&session);
+        Err(UNKNOWN)
+    }
+
+    /// The token in `slot`, at the entry of a call.
+    fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
+        let token = self.tokens.iter().find(|token| token.slot() == slot);
+        let token = token.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
+        token.refresh()?;
+        Ok(token)
+    }
+
+    /// Says whether it was this call that closed it.
+    fn close(&self, session: &Session) -> bool {
+        if self.sessions.remove(session.handle()).is_none() {
+            return false;
+        }
+        session.operations().end();
+        session.token().objects.forget_session(session.handle());
+        session.token().leave(session.is_writable(), session.born_in());
+        true
     }
 }
+
+const UNKNOWN: Refusal = Refusal::standard(Error::SessionHandleInvalid, "no session has that handle");
+const CLOSED: Refusal = Refusal::standard(Error::SessionClosed, "another call closed the session at the same time");

@@ -1,110 +1,123 @@
-//! Running operations.
+//! Running operations of one session: encryption, decryption, signature, verification, digest, search.
+//!
+//! Each kind has one [`slot::Slot`]; the files beside this one say what runs in it. An operation holds its own key
+//! and parameters: the key may be destroyed or the object's attributes change, and it goes on (PKCS#11 3.2
+//! section 5.8 to 5.15). It ends at logout when its key is secret or private (rule R17). Not here: who may use
+//! which key; that is `Token::use_key`.
 
-use claviger_rules::Error;
-use claviger_rules::mechanism::Usage;
+mod cipher;
+mod digest;
+mod search;
+mod sign;
+pub(crate) mod slot;
+mod verify;
 
-use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
+use std::sync::Arc;
 
-#[allow(clippy::unused_self, clippy::missing_errors_doc, missing_docs)]
-impl Session {
-    pub fn encrypt_init(&self, _call: MechanismCall, _key: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+use claviger_crypto::{Key, KeyKind, Params};
+use claviger_rules::mechanism::{Mechanism, Usage};
+use claviger_rules::policy::Action;
+use claviger_rules::{Error, Refusal};
+
+pub(crate) use self::search::Search;
+use self::slot::Slot;
+use crate::{MechanismCall, ObjectHandle, Result, Session, flag, keys};
+
+/// The operations of one session.
+pub(crate) struct Operations {
+    pub(crate) encrypt: Slot<cipher::Ready, cipher::Stream>,
+    pub(crate) decrypt: Slot<cipher::Ready, cipher::Stream>,
+    pub(crate) sign: Slot<sign::Ready, sign::Stream>,
+    pub(crate) verify: Slot<sign::Ready, sign::Stream>,
+    pub(crate) digest: Slot<digest::Ready, digest::Stream>,
+    pub(crate) search: Slot<Search, Search>,
+}
+
+/// Applies one method to every slot, or to those whose CKF_ bit is in a set.
+macro_rules! each {
+    ($operations:ident . $method:ident () $(, if $flags:ident)?) => {
+        each!(@ $operations $method ($($flags)?)
+            encrypt ENCRYPT, decrypt DECRYPT, sign SIGN, verify VERIFY, digest DIGEST, search FIND_OBJECTS)
+    };
+    (@ $operations:ident $method:ident () $($slot:ident $bit:ident),*) => { $( $operations.$slot.$method(); )* };
+    (@ $operations:ident $method:ident ($flags:ident) $($slot:ident $bit:ident),*) => {
+        $( if $flags & flag::$bit != 0 { $operations.$slot.$method(); } )*
+    };
+}
+
+impl Operations {
+    /// None.
+    pub(crate) const fn new() -> Self {
+        Self {
+            encrypt: Slot::idle(),
+            decrypt: Slot::idle(),
+            sign: Slot::idle(),
+            verify: Slot::idle(),
+            digest: Slot::idle(),
+            search: Slot::idle(),
+        }
     }
 
-    pub fn encrypt(&self, _plaintext: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// Ends those that the CKF_ bits in `flags` name; others are ignored.
+    fn cancel(&mut self, flags: u64) {
+        each!(self.cancel(), if flags);
     }
 
-    pub fn encrypt_update(&self, _part: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// Ends those that use what only the user may use, at logout.
+    pub(crate) fn end_private(&mut self) {
+        each!(self.end_private());
     }
 
-    pub fn encrypt_final(&self, _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn decrypt_init(&self, _call: MechanismCall, _key: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn decrypt(&self, _ciphertext: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn decrypt_update(&self, _part: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn decrypt_final(&self, _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn sign_init(&self, _call: MechanismCall, _key: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn sign(&self, _message: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn sign_update(&self, _part: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn sign_final(&self, _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn verify_init(&self, _call: MechanismCall, _key: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn verify(&self, _message: &[u8], _signature: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn verify_update(&self, _part: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn verify_final(&self, _signature: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn digest_init(&self, _call: MechanismCall) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn digest(&self, _message: &[u8], _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn digest_update(&self, _part: &[u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn digest_key(&self, _key: ObjectHandle) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn digest_final(&self, _room: &mut Room<'_>) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    /// C_*Init with no mechanism: ends the operation of that kind, if there is one.
-    pub fn cancel(&self, _usage: Usage) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn session_cancel(&self, _flags: u64) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
-    }
-
-    pub fn seed_random(&self, _seed: &[u8]) -> Result<()> {
-        Err(Error::RandomSeedNotSupported.into())
-    }
-
-    pub fn generate_random(&self, _out: &mut [u8]) -> Result<()> {
-        Err(Error::FunctionNotSupported.into())
+    /// Ends all, when the session closes.
+    pub(crate) fn end(&mut self) {
+        each!(self.cancel());
     }
 }
+
+impl Session {
+    /// C_*Init without a mechanism: ends the operation of that kind, if there is one.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn cancel(&self, usage: Usage) -> Result<()> {
+        self.session_cancel(usage as u64)
+    }
+
+    /// C_SessionCancel. `flags` are CKF_ bits; those that name no running operation are ignored.
+    ///
+    /// # Errors
+    /// None so far.
+    pub fn session_cancel(&self, flags: u64) -> Result<()> {
+        self.operations().cancel(flags);
+        Ok(())
+    }
+}
+
+/// What every operation with a key is made of.
+struct Keyed {
+    row: &'static Mechanism,
+    key: Arc<Key>,
+    params: Params,
+}
+
+impl Keyed {
+    /// Asks for the key, and for the mechanism only then: what is wrong with login, key and policy goes first.
+    fn new(session: &Session, usage: Usage, action: Action, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
+        let row = session.mechanism(&call, usage);
+        let key = session.token().use_key(session, action, key, row.as_ref().ok().copied())?;
+        Ok(Self { row: row?, key, params: keys::params(&call.parameter?) })
+    }
+
+    /// Whether only its user may use the key (rule R17: secret and private keys are always private).
+    fn is_private(&self) -> bool {
+        !matches!(self.key.kind(), KeyKind::RsaPublic | KeyKind::EcPublic)
+    }
+}
+
+/// Algorithms that are single-part only take no parts. CKR_OPERATION_NOT_INITIALIZED is what the lists of C_*Update
+/// and C_*Final allow (they have neither CKR_MECHANISM_INVALID nor CKR_FUNCTION_NOT_SUPPORTED), and what NSS and
+/// SoftHSM return.
+const SINGLE_PART: Refusal = Refusal::standard(
+    Error::OperationNotInitialized,
+    "the mechanism is single-part only: no multi-part operation was initialised",
+);

@@ -1,4 +1,211 @@
-//! A token.
+//! A token: what this process knows of it, who is logged in, and its objects.
+//!
+//! The store is the truth and is shared with other processes; [`Token::refresh`] at the entry of every call brings
+//! this process up to it. All sessions of the application share one login. No lock of this file is held while a PIN
+//! is stretched, and none while another is asked for, but for `catching_up`, which comes first.
 
-/// A token.
-pub struct Token;
+mod login;
+mod name;
+mod pin;
+mod refresh;
+mod slot;
+mod users;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+
+use claviger_rules::policy::Subject;
+use claviger_rules::{Error, Mode, Refusal};
+use claviger_store::{Header, NewToken, Settings, Store, User};
+
+pub(crate) use self::login::LoggedIn;
+use self::login::Login;
+use self::name::Who;
+use crate::object::View;
+use crate::session::table::Sessions;
+use crate::{Initialize, Result, SlotId, fault};
+
+/// One slot's token. It may be uninitialised.
+pub struct Token {
+    slot: SlotId,
+    store: Store,
+    defaults: Defaults,
+    known: RwLock<Known>,
+    /// The generation of the store that `known` and `objects` stand at.
+    seen: AtomicU64,
+    catching_up: Mutex<()>,
+    access: RwLock<Access>,
+    pub(crate) objects: View,
+    /// All sessions of the application, those of other tokens too.
+    sessions: Weak<Sessions>,
+}
+
+/// What the configuration says of new tokens and of sessions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Defaults {
+    /// The mode of a token that C_InitToken makes.
+    pub(crate) mode: Mode,
+    /// The settings of a new token.
+    pub(crate) settings: Settings,
+    /// The most sessions of one application; 0 for no limit.
+    pub(crate) max_sessions: u64,
+    /// The most read/write sessions of one application; 0 for no limit.
+    pub(crate) max_rw_sessions: u64,
+}
+
+/// What was read of the token.
+struct Known {
+    header: Option<Header>,
+    users: Vec<User>,
+}
+
+/// The application's way in.
+struct Access {
+    login: Login,
+    read_only: u64,
+    read_write: u64,
+}
+
+impl Token {
+    /// The token in `slot`.
+    pub(crate) fn open(slot: SlotId, store: Store, defaults: Defaults, sessions: Weak<Sessions>) -> Result<Self> {
+        let token = Self {
+            slot,
+            store,
+            defaults,
+            known: RwLock::new(Known { header: None, users: Vec::new() }),
+            seen: AtomicU64::new(0),
+            catching_up: Mutex::new(()),
+            access: RwLock::new(Access { login: Login::Nobody, read_only: 0, read_write: 0 }),
+            objects: View::new(),
+            sessions,
+        };
+        token.refresh()?;
+        Ok(token)
+    }
+
+    /// Its slot.
+    pub(crate) const fn slot(&self) -> SlotId {
+        self.slot
+    }
+
+    /// Its store.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Its policy mode; on an uninitialised token the one it would be born in.
+    pub(crate) fn mode(&self) -> Mode {
+        self.known().header.map_or(self.defaults.mode, |header| header.mode)
+    }
+
+    /// Its header.
+    ///
+    /// # Errors
+    /// CKR_TOKEN_NOT_RECOGNIZED while the slot holds no token.
+    pub(crate) fn header(&self) -> Result<Header> {
+        self.known().header.ok_or_else(|| fault::store(claviger_store::Error::Uninitialized))
+    }
+
+    /// Its users, by age.
+    pub(crate) fn known_users(&self) -> Vec<User> {
+        self.known().users.clone()
+    }
+
+    /// Who asks, in a session that is read/write or not.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN when another process has ended the login, until C_Logout or a new C_Login.
+    pub(crate) fn subject(&self, writable: bool) -> Result<Subject> {
+        let mode = self.mode();
+        let login = match &self.access().login {
+            Login::Nobody => None,
+            Login::User(user) => Some((user.user, user.role)),
+            Login::Ended => return Err(fault::store(claviger_store::Error::UserGone)),
+        };
+        Ok(Subject::new(login, mode, writable))
+    }
+
+    /// C_InitToken.
+    pub(crate) fn init_token(&self, pin: &[u8], label: &[u8]) -> Result<()> {
+        self.refuse_sessions()?;
+        let old = self.known().header;
+        let officer = Who::in_pin(pin, true);
+        if let Some(old) = old {
+            self.prove_officer(&officer)?;
+            return self.make(Some(old), label, old.mode, old.settings, officer.pin);
+        }
+        if !officer.is_default {
+            return Err(Refusal::standard(Error::PinIncorrect, "a new token's security officer is named `so`"));
+        }
+        self.make(None, label, self.defaults.mode, self.defaults.settings, officer.pin)
+    }
+
+    /// The same for the command line, which also chooses the mode and never resets by accident.
+    pub(crate) fn initialize(&self, new: &Initialize<'_>) -> Result<()> {
+        self.refuse_sessions()?;
+        let old = self.known().header;
+        if old.is_some() {
+            let reset = new.reset.ok_or(Refusal::standard(
+                Error::ActionProhibited,
+                "the slot holds a token already; to wipe it, ask for a reset with a security officer's PIN",
+            ))?;
+            self.prove_officer(&Who::in_pin(reset, true))?;
+        }
+        let mode = new.mode.unwrap_or(old.map_or(self.defaults.mode, |old| old.mode));
+        let mut settings = old.map_or(self.defaults.settings, |old| old.settings);
+        settings.cost = new.pin_cost.unwrap_or(settings.cost);
+        self.make(old, new.label.as_bytes(), mode, settings, new.so_pin)
+    }
+
+    fn refuse_sessions(&self) -> Result<()> {
+        let access = self.access();
+        if access.read_only == 0 && access.read_write == 0 {
+            return Ok(());
+        }
+        Err(Refusal::standard(Error::SessionExists, "close this application's sessions with the token first"))
+    }
+
+    fn make(&self, old: Option<Header>, label: &[u8], mode: Mode, settings: Settings, so_pin: &[u8]) -> Result<()> {
+        name::check_new_pin(name::DEFAULT_SO, so_pin).map_err(name::in_init_token)?;
+        let new = NewToken {
+            replaces: old.map(|old| old.token),
+            label: padded_label(label)?,
+            mode,
+            settings,
+            so_name: name::DEFAULT_SO,
+            so_pin,
+        };
+        self.store.initialize(&new).map_err(fault::store).map_err(name::in_init_token)?;
+        self.refresh()
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn know(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn access(&self) -> RwLockReadGuard<'_, Access> {
+        self.access.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn access_mut(&self) -> RwLockWriteGuard<'_, Access> {
+        self.access.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+}
+
+/// The label in its 32 bytes.
+fn padded_label(label: &[u8]) -> Result<[u8; 32]> {
+    let mut padded = [b' '; 32];
+    let room = padded.get_mut(..label.len()).filter(|_| core::str::from_utf8(label).is_ok());
+    let wrong = Refusal::standard(Error::ArgumentsBad, "a token's label is at most 32 bytes of UTF-8");
+    room.ok_or(wrong)?.copy_from_slice(label);
+    Ok(padded)
+}

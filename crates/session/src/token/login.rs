@@ -1,0 +1,211 @@
+//! Logging in and out, and the counts of sessions that both look at (PKCS#11 3.2 sections 5.6.8 to 5.6.10).
+//! Not how PINs are tried and counted: that is the store.
+
+use std::sync::Arc;
+
+use claviger_rules::{Error, Refusal, Role, UserId};
+use claviger_store::{Keys, TokenId};
+
+use super::name::{DEFAULT_USER, Who};
+use super::{Access, Token};
+use crate::{Result, UserType, fault};
+
+/// A user who is logged in.
+pub(crate) struct LoggedIn {
+    /// The user's id.
+    pub(crate) user: UserId,
+    /// The user's name.
+    pub(crate) name: String,
+    /// The user's role.
+    pub(crate) role: Role,
+    /// When somebody else last set the user's PIN: another value ends the login.
+    pub(crate) reset: u64,
+    /// What opens private objects.
+    pub(crate) keys: Keys,
+}
+
+/// Who is logged in.
+pub(super) enum Login {
+    /// Nobody.
+    Nobody,
+    /// This user.
+    User(Arc<LoggedIn>),
+    /// A user whom another process has deleted, or given a new PIN. C_Logout or a new C_Login take this back.
+    Ended,
+}
+
+impl Access {
+    /// What forbids a login of the user `name` before its PIN is even tried.
+    fn refuse_login(&self, is_so: bool, name: &str) -> Result<()> {
+        let (error, reason) = match &self.login {
+            Login::User(user) if user.role.is_so() == is_so && user.name.eq_ignore_ascii_case(name) => {
+                (Error::UserAlreadyLoggedIn, "this user is logged in already")
+            }
+            Login::User(_) => (Error::UserAnotherAlreadyLoggedIn, "another user is logged in; log out first"),
+            Login::Nobody | Login::Ended if is_so && self.read_only > 0 => {
+                (Error::SessionReadOnlyExists, "a security officer cannot log in while a read-only session is open")
+            }
+            Login::Nobody | Login::Ended => return Ok(()),
+        };
+        Err(Refusal::standard(error, reason))
+    }
+
+    fn officer(&self) -> bool {
+        matches!(&self.login, Login::User(user) if user.role.is_so())
+    }
+}
+
+impl Token {
+    /// Who is logged in.
+    pub(crate) fn login_state(&self) -> Option<Arc<LoggedIn>> {
+        match &self.access().login {
+            Login::User(user) => Some(Arc::clone(user)),
+            Login::Nobody | Login::Ended => None,
+        }
+    }
+
+    /// C_Login.
+    pub(crate) fn login(&self, user_type: UserType, pin: &[u8]) -> Result<()> {
+        let is_so = is_so(user_type)?;
+        let who = Who::in_pin(pin, is_so);
+        let names_nobody = who.pin.len() == pin.len();
+        if names_nobody && !is_so && !self.has_user(DEFAULT_USER) {
+            self.access().refuse_login(is_so, who.name)?;
+            return Err(Refusal::standard(
+                Error::UserPinNotInitialized,
+                "the user `user` does not exist yet; C_InitPIN makes it",
+            ));
+        }
+        self.admit(is_so, who.name, who.pin)
+    }
+
+    /// C_LoginUser.
+    pub(crate) fn login_user(&self, user_type: UserType, pin: &[u8], username: &[u8]) -> Result<()> {
+        if username.is_empty() {
+            return self.login(user_type, pin);
+        }
+        let is_so = is_so(user_type)?;
+        // What is no UTF-8 is no user's name; the store takes as long over it as over a wrong PIN.
+        self.admit(is_so, core::str::from_utf8(username).unwrap_or_default(), pin)
+    }
+
+    fn admit(&self, is_so: bool, name: &str, pin: &[u8]) -> Result<()> {
+        self.access().refuse_login(is_so, name)?;
+        // Without any lock of ours: it takes as long as the PIN's cost says.
+        let login = self.store.login(is_so, name, pin).map_err(fault::store)?;
+        let user = login.user;
+        let logged_in =
+            LoggedIn { user: user.id, name: user.name, role: user.role, reset: user.reset, keys: login.keys };
+        let mut access = self.access_mut();
+        access.refuse_login(is_so, name)?;
+        if access.read_only == 0 && access.read_write == 0 {
+            return Err(Refusal::standard(Error::SessionClosed, "the session was closed meanwhile"));
+        }
+        access.login = Login::User(Arc::new(logged_in));
+        Ok(())
+    }
+
+    /// Tries a security officer's PIN without logging in.
+    pub(super) fn prove_officer(&self, officer: &Who<'_>) -> Result<()> {
+        self.store.login(true, officer.name, officer.pin).map(drop).map_err(fault::store)
+    }
+
+    /// C_Logout.
+    pub(crate) fn logout(&self) -> Result<()> {
+        let login = core::mem::replace(&mut self.access_mut().login, Login::Nobody);
+        match login {
+            Login::User(_) => {
+                self.forget_user();
+                Ok(())
+            }
+            Login::Nobody => Err(Refusal::standard(Error::UserNotLoggedIn, "nobody is logged in")),
+            Login::Ended => Err(fault::store(claviger_store::Error::UserGone)),
+        }
+    }
+
+    /// What a logout takes with it (rule R17). The login itself is over already, so whatever a call in another thread
+    /// still begins with it is begun before its session is visited here.
+    fn forget_user(&self) {
+        self.objects.forget_private();
+        let Some(sessions) = self.sessions.upgrade() else { return };
+        for session in sessions.of(self.slot) {
+            session.operations().end_private();
+        }
+    }
+
+    /// The login is over because another process said so. Running operations keep their keys to their end.
+    pub(super) fn end_login(&self, ended: &Arc<LoggedIn>) {
+        let mut access = self.access_mut();
+        if matches!(&access.login, Login::User(user) if Arc::ptr_eq(user, ended)) {
+            access.login = Login::Ended;
+            drop(access);
+            self.objects.forget_private();
+        }
+    }
+
+    /// Nobody has ever been here: another process initialised the token anew.
+    pub(super) fn forget_everybody(&self) {
+        *self.access_mut() = Access { login: Login::Nobody, read_only: 0, read_write: 0 };
+        self.objects.clear();
+    }
+
+    /// Counts a session in. Gives the token that it is opened with.
+    pub(crate) fn enter(&self, writable: bool) -> Result<TokenId> {
+        let token = self.header()?.token;
+        let mut access = self.access_mut();
+        if !writable && access.officer() {
+            return Err(Refusal::standard(
+                Error::SessionReadWriteSoExists,
+                "a security officer is logged in: sessions are read/write",
+            ));
+        }
+        let all = access.read_only.saturating_add(access.read_write);
+        let over = |count, limit| limit != 0 && count >= limit;
+        if over(all, self.defaults.max_sessions) || (writable && over(access.read_write, self.defaults.max_rw_sessions))
+        {
+            return Err(Refusal::standard(Error::SessionCount, "the configuration allows no more sessions"));
+        }
+        let count = if writable { &mut access.read_write } else { &mut access.read_only };
+        *count = count.saturating_add(1);
+        Ok(token)
+    }
+
+    /// Counts a session of `token` out. With the last one the login ends.
+    pub(crate) fn leave(&self, writable: bool, token: TokenId) {
+        if self.header().map(|header| header.token) != Ok(token) {
+            return;
+        }
+        let mut access = self.access_mut();
+        let count = if writable { &mut access.read_write } else { &mut access.read_only };
+        *count = count.saturating_sub(1);
+        if access.read_only != 0 || access.read_write != 0 {
+            return;
+        }
+        let login = core::mem::replace(&mut access.login, Login::Nobody);
+        drop(access);
+        if matches!(login, Login::User(_)) {
+            self.forget_user();
+        }
+    }
+
+    /// Open sessions of this application: read-only, read/write.
+    pub(super) fn session_counts(&self) -> (u64, u64) {
+        let access = self.access();
+        (access.read_only, access.read_write)
+    }
+}
+
+/// Which type of user it is.
+///
+/// # Errors
+/// CKR_OPERATION_NOT_INITIALIZED for CKU_CONTEXT_SPECIFIC: no operation waits for one.
+fn is_so(user_type: UserType) -> Result<bool> {
+    match user_type {
+        UserType::So => Ok(true),
+        UserType::User => Ok(false),
+        UserType::ContextSpecific => Err(Refusal::standard(
+            Error::OperationNotInitialized,
+            "no operation waits for its user to prove the PIN again",
+        )),
+    }
+}

@@ -1,0 +1,49 @@
+//! C_InitPIN and C_SetPIN (PKCS#11 3.2 section 5.5.9 and 5.5.10).
+
+use claviger_rules::policy::{Action, Facts, Subject, authorize};
+use claviger_rules::{Error, Refusal, Role, UserId};
+
+use super::Token;
+use super::name::{self, DEFAULT_USER, Who};
+use crate::{Result, fault};
+
+impl Token {
+    /// C_InitPIN.
+    pub(crate) fn init_pin(&self, subject: &Subject, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(subject)?;
+        name::check_new_pin(DEFAULT_USER, pin)?;
+        match self.user_named(DEFAULT_USER) {
+            Some(user) if user.role.is_so() => {
+                Err(Refusal::standard(Error::FunctionFailed, "the user `user` is a security officer"))
+            }
+            Some(user) => self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store),
+            None => {
+                let made = self.store.create_user(&officer.keys, DEFAULT_USER, Role::NormalUser, pin);
+                made.map(drop).map_err(fault::store)
+            }
+        }?;
+        self.refresh()
+    }
+
+    /// C_SetPIN.
+    pub(crate) fn set_pin(&self, subject: &Subject, old: &[u8], new: &[u8]) -> Result<()> {
+        authorize(subject, Action::OwnPin, &Facts::NONE)?;
+        let login = self.login_state();
+        let who = match &login {
+            Some(login) => Who { name: &login.name, pin: name::without_own_name(&login.name, old), is_default: false },
+            None => Who::in_pin(old, false),
+        };
+        let new = name::without_own_name(who.name, new);
+        name::check_new_pin(who.name, new)?;
+        let user = match login {
+            Some(ref login) => login.user,
+            // An unknown user's PIN is tried all the same, and counts for nobody.
+            None => self.user_named(who.name).filter(|user| !user.role.is_so()).map_or(NOBODY, |user| user.id),
+        };
+        self.store.change_pin(user, who.pin, new).map_err(fault::store)?;
+        self.refresh()
+    }
+}
+
+/// The id that no user has.
+const NOBODY: UserId = UserId(0);

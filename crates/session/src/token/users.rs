@@ -1,0 +1,89 @@
+//! Managing users: what the command line does for a security officer. Who may is the policy table's row
+//! `Administer`.
+
+use std::sync::Arc;
+
+use claviger_rules::policy::{Action, Facts, Subject, authorize};
+use claviger_rules::{Error, Refusal, Role};
+use claviger_store::User;
+
+use super::{LoggedIn, Token, name};
+use crate::object::belongings;
+use crate::{Result, UserInfo, fault};
+
+impl Token {
+    /// Every user, by age.
+    pub(crate) fn users(&self, subject: &Subject) -> Result<Vec<UserInfo>> {
+        self.administer(subject)?;
+        let info =
+            |user: User| UserInfo { name: user.name, role: user.role, locked: user.locked, failures: user.failures };
+        Ok(self.known_users().into_iter().map(info).collect())
+    }
+
+    /// Makes a user.
+    pub(crate) fn create_user(&self, subject: &Subject, name: &str, role: Role, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(subject)?;
+        name::check_new_pin(name, pin)?;
+        self.store.create_user(&officer.keys, name, role, pin).map_err(fault::store)?;
+        self.refresh()
+    }
+
+    /// Ends a user who owns nothing. Its id is never used again, so what is still shared with it is shared with
+    /// nobody.
+    pub(crate) fn delete_user(&self, subject: &Subject, name: &str) -> Result<()> {
+        let officer = self.administer(subject)?;
+        let user = self.other_user(&officer, name)?;
+        let belongings = belongings(self, &officer, user.id)?;
+        if belongings.owns > 0 {
+            return Err(Refusal::standard(Error::ActionProhibited, "the user owns objects; destroy them first"));
+        }
+        let ended = self.store.delete_user(&officer.keys, user.id, belongings.seen, &belongings.changes);
+        ended.map_err(fault::store)?;
+        self.refresh()
+    }
+
+    /// Gives another user a new PIN.
+    pub(crate) fn change_password(&self, subject: &Subject, name: &str, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(subject)?;
+        let user = self.other_user(&officer, name)?;
+        name::check_new_pin(&user.name, pin)?;
+        self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store)?;
+        self.refresh()
+    }
+
+    /// Takes a user's count of wrong PINs back.
+    pub(crate) fn unlock_user(&self, subject: &Subject, name: &str) -> Result<()> {
+        let officer = self.administer(subject)?;
+        let user = self.user_named(name).ok_or(UNKNOWN)?;
+        self.store.unlock(&officer.keys, user.id).map_err(fault::store)?;
+        self.refresh()
+    }
+
+    /// The security officer who asks.
+    pub(super) fn administer(&self, subject: &Subject) -> Result<Arc<LoggedIn>> {
+        authorize(subject, Action::Administer, &Facts::NONE)?;
+        self.login_state().ok_or_else(|| fault::store(claviger_store::Error::UserGone))
+    }
+
+    /// The user of that name, in any case.
+    pub(crate) fn user_named(&self, name: &str) -> Option<User> {
+        self.known().users.iter().find(|user| user.name.eq_ignore_ascii_case(name)).cloned()
+    }
+
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        self.user_named(name).is_some()
+    }
+
+    fn other_user(&self, officer: &LoggedIn, name: &str) -> Result<User> {
+        let user = self.user_named(name).ok_or(UNKNOWN)?;
+        if user.id == officer.user {
+            return Err(Refusal::standard(
+                Error::ActionProhibited,
+                "not oneself: one's own PIN is changed by giving the old one",
+            ));
+        }
+        Ok(user)
+    }
+}
+
+const UNKNOWN: Refusal = fault::store(claviger_store::Error::UserUnknown);
