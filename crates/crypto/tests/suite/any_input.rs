@@ -66,8 +66,7 @@ static WRAPS: &[&dyn Wrap] = &[
     &wrap::RSA_OAEP,
 ];
 
-static DIGESTS: &[&dyn Digest] =
-    &[&digest::SHA_1, &digest::SHA224, &digest::SHA256, &digest::SHA384, &digest::SHA512];
+static DIGESTS: &[&dyn Digest] = &[&digest::SHA_1, &digest::SHA224, &digest::SHA256, &digest::SHA384, &digest::SHA512];
 
 fn any_hash() -> impl Strategy<Value = Hash> {
     prop::sample::select(Hash::ALL.to_vec())
@@ -77,36 +76,73 @@ fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![vec(any::<u8>(), 0..70), vec(any::<u8>(), 0..600)]
 }
 
-fn any_params() -> impl Strategy<Value = Params> {
+/// Parameters that a failing case can show; [`Params`] themselves are never printed.
+#[derive(Debug, Clone)]
+enum AnyParams {
+    None,
+    Iv([u8; 16]),
+    Gcm(Vec<u8>, Vec<u8>, u32),
+    Pss(Hash, Hash, usize),
+    Oaep(Hash, Hash, Vec<u8>),
+    KeyWrapIv(Vec<u8>),
+}
+
+impl AnyParams {
+    fn params(&self) -> Params {
+        match self.clone() {
+            Self::None => Params::None,
+            Self::Iv(iv) => Params::Iv(iv),
+            Self::Gcm(iv, aad, tag_bits) => Params::Gcm(GcmParams { iv, aad, tag_bits }),
+            Self::Pss(hash, mgf, salt_len) => Params::Pss(PssParams { hash, mgf, salt_len }),
+            Self::Oaep(hash, mgf, label) => Params::Oaep(OaepParams { hash, mgf, label }),
+            Self::KeyWrapIv(iv) => Params::KeyWrapIv(iv),
+        }
+    }
+}
+
+fn any_params() -> impl Strategy<Value = AnyParams> {
     let tag_bits = prop_oneof![Just(128), Just(96), Just(32), any::<u32>()];
-    let gcm = (vec(any::<u8>(), 0..300), any_bytes(), tag_bits)
-        .prop_map(|(iv, aad, tag_bits)| Params::Gcm(GcmParams { iv, aad, tag_bits }));
     let salt_len = prop_oneof![0..300_usize, any::<usize>()];
-    let pss = (any_hash(), any_hash(), salt_len)
-        .prop_map(|(hash, mgf, salt_len)| Params::Pss(PssParams { hash, mgf, salt_len }));
-    let oaep = (any_hash(), any_hash(), any_bytes())
-        .prop_map(|(hash, mgf, label)| Params::Oaep(OaepParams { hash, mgf, label }));
     prop_oneof![
-        3 => Just(Params::None),
-        2 => any::<[u8; 16]>().prop_map(Params::Iv),
-        2 => gcm,
-        1 => pss,
-        1 => oaep,
-        1 => vec(any::<u8>(), 0..12).prop_map(Params::KeyWrapIv),
+        3 => Just(AnyParams::None),
+        2 => any::<[u8; 16]>().prop_map(AnyParams::Iv),
+        2 => (vec(any::<u8>(), 0..300), any_bytes(), tag_bits)
+            .prop_map(|(iv, aad, tag_bits)| AnyParams::Gcm(iv, aad, tag_bits)),
+        1 => (any_hash(), any::<bool>(), salt_len)
+            .prop_map(|(hash, same, salt_len)| AnyParams::Pss(hash, if same { hash } else { Hash::Sha1 }, salt_len)),
+        1 => (any_hash(), any_hash(), any_bytes()).prop_map(|(hash, mgf, label)| AnyParams::Oaep(hash, mgf, label)),
+        1 => vec(any::<u8>(), 0..12).prop_map(AnyParams::KeyWrapIv),
     ]
 }
 
-fn any_secret() -> impl Strategy<Value = Arc<Key>> {
-    let len = prop_oneof![3 => prop::sample::select(vec![16, 24, 32]), 1 => 0..200_usize];
-    len.prop_flat_map(|len| vec(any::<u8>(), len)).prop_map(|bytes| secret_key(&bytes))
+/// Keys that work together: a secret key twice, or a private and a public one.
+#[derive(Debug, Clone)]
+enum AnyPair {
+    Secret(Vec<u8>),
+    Rsa,
+    Ec(usize),
 }
 
-/// A pair that works together: private and public, or the same secret key twice.
-fn any_pair() -> impl Strategy<Value = Pair> {
+impl AnyPair {
+    fn pair(&self) -> Pair {
+        match self {
+            Self::Secret(bytes) => (secret_key(bytes), secret_key(bytes)),
+            Self::Rsa => RSA.clone(),
+            Self::Ec(index) => EC[*index].clone(),
+        }
+    }
+}
+
+fn any_secret() -> impl Strategy<Value = Vec<u8>> {
+    let len = prop_oneof![3 => prop::sample::select(vec![16, 24, 32]), 1 => 0..200_usize];
+    len.prop_flat_map(|len| vec(any::<u8>(), len))
+}
+
+fn any_pair() -> impl Strategy<Value = AnyPair> {
     prop_oneof![
-        4 => any_secret().prop_map(|key| (Arc::clone(&key), key)),
-        1 => Just(()).prop_map(|()| RSA.clone()),
-        1 => (0..2_usize).prop_map(|index| EC[index].clone()),
+        4 => any_secret().prop_map(AnyPair::Secret),
+        1 => Just(AnyPair::Rsa),
+        1 => (0..2_usize).prop_map(AnyPair::Ec),
     ]
 }
 
@@ -121,8 +157,8 @@ proptest! {
         garbage in any_bytes(),
         room in 0..600_usize,
     ) {
+        let (params, (private, public)) = (params.params(), &pair.pair());
         for algorithm in SIGNATURES {
-            let (private, public) = &pair;
             if let Ok(signature) = sign(*algorithm, private, &params, &message) {
                 prop_assert_eq!(algorithm.verify(public, &params, &message, &signature), Ok(()));
                 let mut out = vec![0; room.min(signature.len().saturating_sub(1))];
@@ -142,8 +178,8 @@ proptest! {
         garbage in any_bytes(),
         room in 0..600_usize,
     ) {
+        let (params, (private, public)) = (params.params(), &pair.pair());
         for cipher in CIPHERS {
-            let (private, public) = &pair;
             if let Ok(sealed) = encrypt(*cipher, public, &params, &plaintext) {
                 prop_assert_eq!(crate::support::decrypt(*cipher, private, &params, &sealed), Ok(plaintext.clone()));
                 let mut out = vec![0; room.min(sealed.len().saturating_sub(1))];
@@ -170,8 +206,8 @@ proptest! {
         payload in any_bytes(),
         garbage in any_bytes(),
     ) {
+        let (params, (private, public)) = (params.params(), &pair.pair());
         for algorithm in WRAPS {
-            let (private, public) = &pair;
             if let Ok(blob) = crate::support::wrap(*algorithm, public, &params, &payload) {
                 let opened = crate::support::unwrap(*algorithm, private, &params, &blob).unwrap();
                 prop_assert!(opened.starts_with(&payload));
@@ -188,6 +224,7 @@ proptest! {
         input in any_bytes(),
         splits in vec(0..80_usize, 0..12),
     ) {
+        let (key, params) = (secret_key(&key), params.params());
         let (aes_modes, single_part) = CIPHERS.split_at(4);
         for cipher in aes_modes {
             if cipher.check(Direction::Encrypt, &key, &params).is_err() {
@@ -214,7 +251,7 @@ proptest! {
         message in any_bytes(),
         splits in vec(0..80_usize, 0..6),
     ) {
-        let (private, public) = &pair;
+        let (params, (private, public)) = (params.params(), &pair.pair());
         for algorithm in SIGNATURES {
             let (Ok(Some(mut signing)), Ok(Some(mut verifying))) =
                 (algorithm.stream(private, &params), algorithm.stream(public, &params))

@@ -7,8 +7,8 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::aes::{Aes128, Aes192, Aes256};
 use aes_gcm::{AesGcm, Nonce};
 use claviger_crypto::{
-    Cipher as _, Curve, Derive as _, Direction, GcmParams, Hash, HkdfParams, Key, OaepParams, Params, PssParams, Secret,
-    Sign, SystemRandom, cipher, kdf, mac, sign, wrap,
+    Cipher as _, Curve, Derive as _, Direction, GcmParams, Hash, HkdfParams, Key, OaepParams, Params, PssParams,
+    Secret, Sign, SystemRandom, cipher, kdf, mac, sign, wrap,
 };
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
@@ -341,7 +341,8 @@ fn threads_share_a_key() {
                 let signature = sign(&sign::SHA256_RSA_PKCS, &private, &Params::None, b"message").unwrap();
                 assert_eq!(sign::SHA256_RSA_PKCS.verify(&public, &Params::None, b"message", &signature), Ok(()));
                 let params = Params::Iv([7; 16]);
-                let sealed = in_parts(&cipher::AES_CBC_PAD, Direction::Encrypt, &aes, &params, b"message", &[]).unwrap();
+                let sealed =
+                    in_parts(&cipher::AES_CBC_PAD, Direction::Encrypt, &aes, &params, b"message", &[]).unwrap();
                 assert_eq!(decrypt(&cipher::AES_CBC_PAD, &aes, &params, &sealed).unwrap(), b"message");
             });
         }

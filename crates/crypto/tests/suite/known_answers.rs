@@ -1,8 +1,8 @@
 //! Published examples where Wycheproof has none.
 
 use claviger_crypto::{
-    Curve, Derive as _, Digest as _, DigestStream as _, Direction, GcmParams, Hash, HkdfParams, Key, Params, Secret, Sign,
-    cipher, digest, kdf, mac, sign, wrap,
+    Curve, Derive as _, Digest as _, Direction, GcmParams, Hash, HkdfParams, Key, Params, Secret, Sign, cipher, digest,
+    kdf, mac, sign, wrap,
 };
 
 use crate::support::{decrypt, digest as digest_of, encrypt, in_parts, secret_key, sign, unhex, unwrap, wrap};

@@ -147,7 +147,8 @@ fn aes_takes_keys_of_16_24_and_32_bytes_alone() {
 #[test]
 fn gcm_refuses_odd_parameters() {
     let key = secret_key(&[3; 16]);
-    for (iv_len, tag_bits) in [(0, 128), (257, 128), (12, 0), (12, 127), (12, 129), (12, 16), (12, 72), (12, u32::MAX)] {
+    for (iv_len, tag_bits) in [(0, 128), (257, 128), (12, 0), (12, 127), (12, 129), (12, 16), (12, 72), (12, u32::MAX)]
+    {
         let params = gcm(iv_len, tag_bits);
         assert_eq!(cipher::AES_GCM.check(Direction::Encrypt, &key, &params), Err(Error::Params));
         assert_eq!(encrypt(&cipher::AES_GCM, &key, &params, b"x"), Err(Error::Params));
@@ -225,7 +226,7 @@ fn every_wrap_refuses_content_with_one_error() {
         let index = bad.len().saturating_sub(17);
         bad[index] ^= 0x80;
         assert_eq!(unwrap(algorithm, unwrapping, &params, &bad), Err(Error::CiphertextInvalid), "row {row}");
-        assert_eq!(unwrap(algorithm, unwrapping, &params, &blob[1..]), Err(Error::CiphertextLen), "row {row}");
+        assert_eq!(unwrap(algorithm, unwrapping, &params, &blob[..1]), Err(Error::CiphertextLen), "row {row}");
     }
 }
 

