@@ -1,0 +1,83 @@
+//! The command line: global options and the verb groups. Each group's own file holds its verbs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use claviger_session::SlotId;
+
+use crate::answer::Report;
+use crate::problem::Problem;
+use crate::{init, key, table, token, user};
+
+/// A software HSM whose token enforces the NU / KM / SO roles.
+#[derive(Parser)]
+#[command(name = "claviger", version, max_term_width = 100)]
+#[command(after_help = "Credentials: CLAVIGER_PIN=name:pin, otherwise the terminal is asked.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    group: Group,
+}
+
+/// Options that every verb takes.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Directory of the token [default: what claviger.toml or the environment says].
+    #[arg(long, global = true, value_name = "DIR", env = "CLAVIGER_TOKEN_DATA", hide_env_values = true)]
+    pub(crate) token_data: Option<PathBuf>,
+    /// Slot of the token.
+    #[arg(long, global = true, value_name = "N", default_value = "0", value_parser = slot)]
+    pub(crate) slot: SlotId,
+    /// Print one JSON value and nothing else.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Group {
+    /// Initialise a slot: make a token with its first security officer, `so`.
+    Init(init::Init),
+    /// Manage the users of a token.
+    #[command(subcommand)]
+    User(user::User),
+    /// Make, list, change, share, wrap and unwrap keys.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Show the token.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Print one of the tables that the token is made of.
+    #[command(subcommand)]
+    Table(table::Table),
+}
+
+impl Arguments {
+    /// Does what the command line says.
+    pub(crate) fn run(self) -> Result<Report, Problem> {
+        let options = &self.options;
+        match self.group {
+            Group::Init(verb) => verb.run(options),
+            Group::User(verb) => verb.run(options),
+            Group::Key(verb) => verb.run(options),
+            Group::Token(verb) => verb.run(options),
+            Group::Table(verb) => Ok(verb.run()),
+        }
+    }
+}
+
+fn slot(text: &str) -> Result<SlotId, String> {
+    text.parse().map(SlotId).map_err(|_| "a slot is a number".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Arguments;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,54 @@
+//! The way to the token: the library of the chosen directory, its slot, a session with a user logged in.
+
+use std::sync::Arc;
+
+use claviger_session::{Config, Library, Session, SlotId, UserType};
+
+use crate::arguments::Options;
+use crate::credentials::Credentials;
+use crate::problem::Problem;
+
+/// An open library and the slot that the command is about.
+pub(crate) struct Connection {
+    /// The library.
+    pub(crate) library: Library,
+    /// The slot.
+    pub(crate) slot: SlotId,
+}
+
+/// A session and who is logged in to it.
+pub(crate) struct Login {
+    /// The session, read and write.
+    pub(crate) session: Arc<Session>,
+    /// Name and PIN of the user.
+    pub(crate) credentials: Credentials,
+}
+
+impl Connection {
+    /// Opens the token directory that the options name.
+    pub(crate) fn open(options: &Options) -> Result<Self, Problem> {
+        let mut config = Config::load()?;
+        if let Some(token_data) = &options.token_data {
+            config.token_data.clone_from(token_data);
+        }
+        Ok(Self { library: Library::open(config)?, slot: options.slot })
+    }
+
+    /// A session without login.
+    pub(crate) fn session(&self) -> Result<Arc<Session>, Problem> {
+        let handle = self.library.open_session(self.slot, true)?;
+        Ok(self.library.session(handle)?)
+    }
+
+    /// A session of the user that the environment or the terminal names. The role is found from the name.
+    pub(crate) fn login(&self) -> Result<Login, Problem> {
+        let session = self.session()?;
+        let credentials = Credentials::read()?;
+        let role = self.library.user_role(self.slot, credentials.name.as_bytes())?;
+        let user_type = if role.is_some_and(claviger_rules::Role::is_so) { UserType::So } else { UserType::User };
+        session
+            .login_user(user_type, credentials.pin.expose(), credentials.name.as_bytes())
+            .map_err(Problem::refused(format!("Could not log in user {:?}", credentials.name)))?;
+        Ok(Login { session, credentials })
+    }
+}

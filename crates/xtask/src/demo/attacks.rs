@@ -1,0 +1,46 @@
+//! Three classic attacks of the conformance suite, on the token where the rules bind and on plain PKCS#11.
+
+use claviger_conformance::attacks::{Attack, Outcome, Stop};
+
+use super::SLOTS;
+use super::stage::Stage;
+use crate::screen;
+
+/// The attacks that are shown.
+const SHOWN: [&str; 3] = ["A1", "A3", "A7"];
+
+/// Shows each attack on both tokens.
+pub(super) fn show(stage: &mut Stage) -> Result<(), String> {
+    screen::heading("6. Three classic attacks by the application, on a sensitive key kS");
+    for id in SHOWN {
+        let attack = Attack::find(id).ok_or_else(|| format!("There is no attack {id}."))?;
+        screen::say(&format!("{id}: {} (stopped by {})", attack.name, attack.rules));
+        for (slot, policy) in SLOTS {
+            let outcome = attack.run(stage.in_slot(slot));
+            report(stage, policy, &outcome)?;
+        }
+    }
+    let [(enforced, _), _] = SLOTS;
+    stage.in_slot(enforced);
+    Ok(())
+}
+
+/// In `enforce` the attack must be refused; in `standard` it must work, or its refusal would prove nothing.
+fn report(stage: &Stage, policy: &str, outcome: &Outcome) -> Result<(), String> {
+    match (policy, outcome) {
+        ("enforce", Outcome::Stopped(Stop::Refused(refusals, _))) => {
+            for refusal in refusals {
+                screen::call(&format!("{policy}: {}", refusal.step), &refusal.rv.to_string(), true);
+            }
+            if let Some(reason) = stage.last_reason() {
+                screen::aside(&reason);
+            }
+            Ok(())
+        }
+        ("standard", Outcome::Succeeded(evidence)) => {
+            screen::aside(&format!("On plain PKCS#11 it works: {}.", evidence.0));
+            Ok(())
+        }
+        (policy, outcome) => Err(format!("In {policy} the attack ended otherwise: {outcome}.")),
+    }
+}

@@ -1,0 +1,72 @@
+//! `cargo xtask`: the chores of the workspace. Nothing here is part of the product; what a chore does twice in two
+//! places, CI and a desk, is written once here.
+#![forbid(unsafe_code)]
+
+mod demo;
+mod screen;
+mod steps;
+mod tables;
+mod tools;
+mod walls;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// The chores of the workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build, and show the trusted-key flow, three attacks and the speed of key wrap on the real library.
+    Demo,
+    /// The part of the demo that loads the library.
+    #[command(hide = true)]
+    Walk,
+    /// Check everything that CI checks.
+    Test {
+        /// Leave out what needs a release build: conformance, attacks, clients.
+        #[arg(long)]
+        quick: bool,
+        /// Run these steps alone.
+        #[arg(long, value_name = "STEP", num_args = 1..)]
+        only: Vec<String>,
+    },
+    /// Write docs/tables anew from the tables in the code.
+    Tables,
+    /// Run the attack suite against the release library, in enforce and in standard.
+    Attacks,
+    /// Run the conformance tests against the release library.
+    Conformance,
+    /// Run the test of forking programs.
+    Fork,
+}
+
+fn main() -> ExitCode {
+    let workspace = Workspace::here();
+    let outcome = match Arguments::parse().chore {
+        Chore::Demo => demo::show(&workspace),
+        Chore::Walk => demo::walk(),
+        Chore::Test { quick, only } if only.is_empty() => steps::all(&workspace, quick),
+        Chore::Test { only, .. } => steps::named(&workspace, &only),
+        Chore::Tables => tables::write(&workspace),
+        Chore::Attacks => steps::named(&workspace, &["attacks-enforce".to_owned(), "attacks-standard".to_owned()]),
+        Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
+        Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            screen::failure(&sentence);
+            ExitCode::FAILURE
+        }
+    }
+}

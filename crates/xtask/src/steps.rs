@@ -1,0 +1,161 @@
+//! `cargo xtask test`: the steps, a row each. The first that fails ends the run and says how to run it alone.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::workspace::{Outcome, Workspace, output, run};
+use crate::{screen, tables, tools, walls};
+
+/// One thing that is checked.
+struct Step {
+    /// What `--only` takes.
+    name: &'static str,
+    /// What it checks, for the screen.
+    about: &'static str,
+    when: When,
+    run: fn(&Workspace) -> Outcome,
+}
+
+/// Which runs a step belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Every run.
+    Always,
+    /// Not with `--quick`.
+    Full,
+    /// Only by its name: another step covers it.
+    Named,
+}
+
+macro_rules! steps {
+    ($( $name:literal $when:ident $about:literal $run:expr ;)*) => {
+        const STEPS: &[Step] = &[$( Step { name: $name, about: $about, when: When::$when, run: $run } ),*];
+    };
+}
+
+steps! {
+//  name               when    what                                            how
+    "walls"            Always  "unsafe stays behind its wall"                  walls::no_stray_unsafe;
+    "direction"        Always  "crates depend in one direction"                walls::one_direction;
+    "format"           Always  "the sources are formatted"                     |w| run(&mut w.cargo(&["fmt", "--all", "--check"]));
+    "clippy"           Always  "clippy has nothing to say"                     clippy;
+    "unit"             Always  "tests of every crate"                          unit;
+    "docs"             Always  "examples in the documentation"                 |w| run(&mut w.cargo(&["test", "--workspace", "--doc", "--quiet"]));
+    "tables"           Always  "docs/tables is what the code says"             tables::check;
+    "release"          Full    "the release build"                             release;
+    "conformance"      Full    "the library against the standard"              conformance;
+    "attacks-enforce"  Full    "no attack succeeds in enforce"                 |w| attacks(w, "enforce");
+    "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
+    "clients"          Full    "unmodified programs work with the library"     clients;
+    "fork"             Named   "programs that fork while they use a token"     fork;
+}
+
+/// Runs every step, or those that need no release build.
+pub(crate) fn all(workspace: &Workspace, quick: bool) -> Outcome {
+    let wanted = |step: &&Step| match step.when {
+        When::Always => true,
+        When::Full => !quick,
+        When::Named => false,
+    };
+    sequence(workspace, STEPS.iter().filter(wanted))
+}
+
+/// Runs the steps of these names, in the order of the table.
+pub(crate) fn named(workspace: &Workspace, names: &[String]) -> Outcome {
+    if let Some(unknown) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == **name)) {
+        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        return Err(format!("There is no step {unknown:?}. The steps are {}.", known.join(", ")));
+    }
+    sequence(workspace, STEPS.iter().filter(|step| names.iter().any(|name| name == step.name)))
+}
+
+fn sequence<'a>(workspace: &Workspace, steps: impl Iterator<Item = &'a Step>) -> Outcome {
+    let begun = Instant::now();
+    let mut passed = 0;
+    for step in steps {
+        screen::heading(&format!("{}: {}", step.name, step.about));
+        let started = Instant::now();
+        let outcome = (step.run)(workspace);
+        screen::step(step.name, outcome.is_ok(), started.elapsed().as_secs_f64());
+        outcome.map_err(|error| format!("{error}\nRun this step alone: cargo xtask test --only {}", step.name))?;
+        passed += 1;
+    }
+    screen::success(&format!("{passed} steps passed in {:.0} s.", begun.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn clippy(workspace: &Workspace) -> Outcome {
+    run(&mut workspace.cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]))
+}
+
+/// The conformance tests have a step of their own, against the release build.
+fn unit(workspace: &Workspace) -> Outcome {
+    run(&mut tests(workspace, &["--workspace", "--exclude", "claviger-conformance"]))
+}
+
+/// nextest where it is installed, otherwise `cargo test`.
+fn tests(workspace: &Workspace, arguments: &[&str]) -> Command {
+    let has_nextest = output(&mut workspace.cargo(&["nextest", "--version"])).is_ok();
+    let mut cargo = if has_nextest {
+        workspace.cargo(&["nextest", "run", "--no-tests", "pass"])
+    } else {
+        workspace.cargo(&["test", "--tests", "--bins", "--lib"])
+    };
+    cargo.args(arguments);
+    cargo
+}
+
+fn release(workspace: &Workspace) -> Outcome {
+    workspace.build(&["claviger", "claviger-pkcs11", "claviger-conformance"])
+}
+
+fn conformance(workspace: &Workspace) -> Outcome {
+    release(workspace)?;
+    run(under_test(workspace, &mut tests(workspace, &["--release", "--package", "claviger-conformance"])))
+}
+
+fn attacks(workspace: &Workspace, policy: &str) -> Outcome {
+    release(workspace)?;
+    run(under_test(workspace, workspace.command(workspace.release("attacks")).args(["--policy", policy])))
+}
+
+/// Tells a program where the library and the command under test are.
+fn under_test<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Command {
+    command.env("CLAVIGER_MODULE", workspace.library()).env("CLAVIGER_COMMAND", workspace.claviger())
+}
+
+fn clients(workspace: &Workspace) -> Outcome {
+    release(workspace)?;
+    let scripts = client_scripts(workspace)?;
+    let bin = tools::provide(workspace, &scripts)?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places = bin.into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(places).map_err(|error| format!("PATH: {error}."))?;
+    for script in scripts {
+        let started = Instant::now();
+        let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let outcome = run(under_test(workspace, workspace.command("bash").arg(&script).env("PATH", &path)));
+        screen::step(&name, outcome.is_ok(), started.elapsed().as_secs_f64());
+        outcome?;
+    }
+    Ok(())
+}
+
+fn client_scripts(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
+    let directory = workspace.root.join("conformance/clients");
+    let entries = std::fs::read_dir(&directory).map_err(|error| format!("{}: {error}.", directory.display()))?;
+    let mut scripts: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sh"))
+        .collect();
+    scripts.sort();
+    if scripts.is_empty() {
+        return Err(format!("{} holds no script: no client was tried.", directory.display()));
+    }
+    Ok(scripts)
+}
+
+fn fork(workspace: &Workspace) -> Outcome {
+    run(&mut tests(workspace, &["--package", "claviger-store", "--test", "fork"]))
+}

@@ -1,0 +1,132 @@
+//! Two walls that the compiler does not keep: `unsafe` stands only in a few named files, and the crates depend on
+//! each other in one direction.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::workspace::{Outcome, Workspace, output};
+
+/// Where `unsafe` may stand: the C interface, the mapping that processes share, and the harness that speaks C.
+const UNSAFE: [&str; 6] = [
+    "crates/pkcs11/src/functions",
+    "crates/pkcs11/src/marshal",
+    "crates/store/src/counter.rs",
+    "crates/store/src/fork.rs",
+    "conformance/src/module",
+    "conformance/src/raw",
+];
+
+/// Tests may fork or call C by hand: they are compiled into nothing. Nor does what follows `#[cfg(test)]` count.
+const TESTS: [&str; 2] = ["/tests/", "/examples/"];
+
+/// What each crate may depend on within the workspace, from the bottom up.
+const DIRECTION: [(&str, &[&str]); 9] = [
+    ("claviger-crypto", &[]),
+    ("claviger-rules", &["claviger-crypto"]),
+    ("claviger-store", &["claviger-crypto", "claviger-rules"]),
+    ("claviger-session", &["claviger-crypto", "claviger-rules", "claviger-store"]),
+    ("claviger-pkcs11", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-session"]),
+    ("claviger", &["claviger-crypto", "claviger-rules", "claviger-session"]),
+    ("claviger-conformance", &[]),
+    ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules"]),
+    ("xtask", &["claviger-conformance", "claviger-crypto"]),
+];
+
+/// No `unsafe` outside the wall.
+pub(crate) fn no_stray_unsafe(workspace: &Workspace) -> Outcome {
+    let mut strays = Vec::new();
+    for top in ["crates", "conformance", "benches"] {
+        search(&workspace.root, &workspace.root.join(top), &mut strays)
+            .map_err(|error| format!("The sources could not be read: {error}."))?;
+    }
+    if strays.is_empty() {
+        return Ok(());
+    }
+    Err(format!("`unsafe` stands outside the wall:\n  {}\nMove it behind one of {UNSAFE:?}.", strays.join("\n  ")))
+}
+
+fn search(root: &Path, directory: &Path, strays: &mut Vec<String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            search(root, &path, strays)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let walled = UNSAFE.iter().any(|wall| name.starts_with(wall));
+            if walled || TESTS.iter().any(|place| name.contains(place)) {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path)?;
+            let shipped = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
+            let lines = shipped.enumerate().filter(|(_, line)| holds_unsafe(line));
+            strays.extend(lines.map(|(number, line)| format!("{name}:{}: {}", number + 1, line.trim())));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a line of code opens `unsafe` or lifts the lint against it. Comments and texts do not count.
+fn holds_unsafe(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let code: String = code.split('"').step_by(2).collect();
+    let words: Vec<_> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    words.contains(&"unsafe") || code.contains("allow(unsafe_code")
+}
+
+/// No crate depends on one above or beside it.
+pub(crate) fn one_direction(workspace: &Workspace) -> Outcome {
+    let text = output(&mut workspace.cargo(&["metadata", "--format-version", "1", "--no-deps", "--locked"]))?;
+    let metadata: Value = serde_json::from_str(&text).map_err(|error| format!("cargo metadata: {error}."))?;
+    let packages = metadata.get("packages").and_then(Value::as_array).ok_or("cargo metadata names no packages.")?;
+    let wrong: Vec<_> = packages.iter().flat_map(wrong_edges).collect();
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("Dependencies against the direction:\n  {}", wrong.join("\n  ")))
+    }
+}
+
+/// The package's dependencies within the workspace that the direction does not allow. Of tests nothing is asked.
+fn wrong_edges(package: &Value) -> Vec<String> {
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = text(package, "name");
+    let Some((_, allowed)) = DIRECTION.iter().find(|(known, _)| *known == name) else {
+        return vec![format!("{name} has no place in the direction (crates/xtask/src/walls.rs)")];
+    };
+    let dependencies = package.get("dependencies").and_then(Value::as_array).into_iter().flatten();
+    dependencies
+        .filter(|dependency| dependency.get("path").is_some() && text(dependency, "kind") != "dev")
+        .map(|dependency| text(dependency, "name"))
+        .filter(|dependency| !allowed.contains(&dependency.as_str()))
+        .map(|dependency| format!("{name} -> {dependency}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsafe_code_is_seen_and_words_about_it_are_not() {
+        for line in
+            ["    unsafe { call() }", "unsafe impl Send for X {}", "#![allow(unsafe_code)]", "#[unsafe(no_mangle)]"]
+        {
+            assert!(holds_unsafe(line), "{line}");
+        }
+        for line in ["// unsafe { }", "#![forbid(unsafe_code)]", "let text = \"unsafe { }\";", "    /// unsafe fn"] {
+            assert!(!holds_unsafe(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_edge_against_the_direction_is_named() {
+        let package = serde_json::json!({"name": "claviger-rules", "dependencies": [
+            {"name": "claviger-store", "path": "x", "kind": null},
+            {"name": "claviger-crypto", "path": "x", "kind": null},
+            {"name": "claviger-session", "path": "x", "kind": "dev"},
+            {"name": "serde", "kind": null},
+        ]});
+        assert_eq!(wrong_edges(&package), ["claviger-rules -> claviger-store"]);
+    }
+}
