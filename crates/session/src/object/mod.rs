@@ -24,7 +24,7 @@ pub(crate) use self::enrol::Unborn;
 pub(crate) use self::entry::Entry;
 pub(crate) use self::material::{LENGTH, curve, secret, takes_len};
 pub(crate) use self::store::belongings;
-pub use self::view::View;
+pub(crate) use self::view::View;
 use crate::{ObjectHandle, Result, Session, Token};
 
 impl Session {

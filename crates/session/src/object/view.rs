@@ -16,7 +16,7 @@ use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, SessionHandle, Token, fault};
 
 /// The objects of one token as this application sees them.
-pub struct View(RwLock<State>);
+pub(crate) struct View(RwLock<State>);
 
 #[derive(Default)]
 struct State {
