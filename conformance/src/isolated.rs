@@ -59,11 +59,10 @@ pub fn with_roles<F: FnOnce(&Token)>(policy: Policy, body: F) {
     }
 }
 
-/// Starts this program again for `test`, in the same environment and with `more` set besides.
-pub fn again(test: &str, more: &[(String, String)]) -> Finished {
-    let mut command = command_for(test);
-    command.envs(more.iter().cloned());
-    finish(command)
+/// Starts this program again for `test` with a fresh fixture and with `more` in its environment, and tells how that
+/// ended. For tests that judge many children.
+pub fn with_fresh_fixture(test: &str, more: &[(String, String)]) -> Finished {
+    child(test, &*fresh(), more)
 }
 
 /// How a child ended.
@@ -80,16 +79,20 @@ fn in_child<F>() -> bool {
 
 #[track_caller]
 fn run_child(name: &str, fixture: &dyn Fixture, more: &[(String, String)]) {
-    let mut command = command_for(name);
-    command.env("CLAVIGER_MODULE", absolute(fixture.module())).envs(fixture.environment());
-    command.envs(more.iter().cloned());
-    let finished = finish(command);
+    let finished = child(name, fixture, more);
     match finished.status {
         // A name that matches no test would end well, too: one test must have run.
         Some(status) if status.success() && finished.output.contains("1 passed") => print!("{}", finished.output),
         Some(status) => panic!("{name}: {status}\n{}", finished.output),
         None => panic!("{name}: still running after {PATIENCE:?}: killed\n{}", finished.output),
     }
+}
+
+fn child(test: &str, fixture: &dyn Fixture, more: &[(String, String)]) -> Finished {
+    let mut command = command_for(test);
+    command.env("CLAVIGER_MODULE", absolute(fixture.module())).envs(fixture.environment());
+    command.envs(more.iter().cloned());
+    finish(command)
 }
 
 fn command_for(test: &str) -> Command {

@@ -12,6 +12,7 @@ pub mod fixture;
 pub mod isolated;
 pub mod mechanism;
 pub mod module;
+pub mod raw;
 pub mod rv;
 pub mod samples;
 pub mod session;

@@ -15,7 +15,8 @@ fn aes_keys_come_in_three_sizes() {
     with_token(|token| {
         let session = token.user_session();
         for length in [16, 24, 32] {
-            let key = aes_key(&session, attrs![CKA_VALUE_LEN => length, CKA_SENSITIVE => false, CKA_EXTRACTABLE => true]);
+            let key =
+                aes_key(&session, attrs![CKA_VALUE_LEN => length, CKA_SENSITIVE => false, CKA_EXTRACTABLE => true]);
             assert_eq!(must("VALUE", session.attribute(key, CKA_VALUE)).len(), length as usize);
             assert_eq!(must("VALUE_LEN", session.number(key, CKA_VALUE_LEN)), length as CK_ULONG);
         }
