@@ -1,7 +1,7 @@
 //! What the token says of itself: the C structures of sections 3.2, 3.3 and 3.4 of the standard as plain data.
 //! Not how they are laid out in C.
 
-use claviger_rules::Role;
+use claviger_rules::{Mode, Role};
 
 use crate::SlotId;
 
@@ -90,6 +90,8 @@ pub struct TokenInfo {
     pub model: &'static str,
     /// At most 16 bytes; made by the first C_InitToken, empty before.
     pub serial: String,
+    /// The policy mode, which is no part of CK_TOKEN_INFO; none while the slot is not initialised.
+    pub mode: Option<Mode>,
     /// CKF_*.
     pub flags: u64,
     /// The limit, or [`EFFECTIVELY_INFINITE`].
@@ -136,7 +138,7 @@ pub struct SessionInfo {
     pub device_error: u64,
 }
 
-/// A user, as a security officer sees it.
+/// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserInfo {
     /// The name.

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use claviger_rules::{Error, MechanismType, Mode, Refusal};
+use claviger_rules::{Error, MechanismType, Mode, Refusal, Role};
 use claviger_store::{Cost, Root};
 
 use crate::session::table::Sessions;
-use crate::{Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, Token, TokenInfo, fault};
+use crate::{
+    Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, Token, TokenInfo, UserInfo, fault,
+};
 
 /// The slots with their tokens, and the sessions of this application. All methods may be called from any thread.
 pub struct Library {
@@ -83,12 +85,21 @@ impl Library {
         self.token(slot)?.mechanism_info(id)
     }
 
-    /// The policy mode of the token in `slot`; of an uninitialised one the mode it would be born in.
+    /// The users of the token in `slot`, by age. Needs no login: whoever may open the directory may know their names.
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID.
-    pub fn mode(&self, slot: SlotId) -> Result<Mode> {
-        Ok(self.token(slot)?.mode())
+    pub fn users(&self, slot: SlotId) -> Result<Vec<UserInfo>> {
+        Ok(self.token(slot)?.users())
+    }
+
+    /// The role of the user of that name, so that a login can say which type it is.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID.
+    pub fn user_role(&self, slot: SlotId, name: &[u8]) -> Result<Option<Role>> {
+        let token = self.token(slot)?;
+        Ok(core::str::from_utf8(name).ok().and_then(|name| token.user_named(name)).map(|user| user.role))
     }
 
     /// C_InitToken. A new token is born in the configured mode with `pin` as the PIN of `so`. An initialised one is

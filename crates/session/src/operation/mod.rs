@@ -114,10 +114,10 @@ impl Keyed {
     }
 }
 
-/// Algorithms that are single-part only take no parts. CKR_OPERATION_NOT_INITIALIZED is what the lists of C_*Update
-/// and C_*Final allow (they have neither CKR_MECHANISM_INVALID nor CKR_FUNCTION_NOT_SUPPORTED), and what NSS and
-/// SoftHSM return.
+/// Algorithms that are single-part only take no parts. The lists of C_*Update have no code for this; OpenSC's
+/// `pkcs11-tool --test` takes CKR_FUNCTION_NOT_SUPPORTED as the honest answer and counts every other as an error.
+/// SoftHSM and NSS return CKR_OPERATION_NOT_INITIALIZED. The operation ends, as at every error.
 const SINGLE_PART: Refusal = Refusal::standard(
-    Error::OperationNotInitialized,
-    "the mechanism is single-part only: no multi-part operation was initialised",
+    Error::FunctionNotSupported,
+    "the mechanism is single-part only: use C_Encrypt, C_Decrypt, C_Sign or C_Verify",
 );

@@ -268,3 +268,161 @@ const fn reason(error: Error) -> &'static str {
 const fn none() -> Refusal {
     Refusal::standard(Error::OperationNotInitialized, reason(Error::OperationNotInitialized))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAGES: [Stage; 4] = [Stage::Idle, Stage::Ready, Stage::Streaming, Stage::Held];
+    const EVENTS: [Event; 5] = [Event::Init, Event::Cancel, Event::OneShot, Event::Update, Event::Final];
+
+    /// What a call must lead to.
+    enum Must {
+        /// It is refused with this error, and the operation is then in that stage.
+        Refuse(Error, Stage),
+        /// It runs; the stage after output, after a size query, after CKR_BUFFER_TOO_SMALL, after an output that was
+        /// made and kept, and after any other error.
+        Run { output: Stage, length: Stage, too_small: Stage, held: Stage, failed: Stage },
+    }
+
+    /// Chapter 5 of the standard, cell by cell, written down without looking at the table. The clauses:
+    ///
+    /// * a: "CKR_OPERATION_ACTIVE: there is already an active operation which prevents Cryptoki from activating the
+    ///   specified operation" (5.1.6).
+    /// * b: "… can be called with pMechanism set to NULL_PTR to terminate an active operation" (5.8.1 and the like);
+    ///   C_SessionCancel ignores a flag "for an operation that has not been initialized" (5.6.5).
+    /// * c: "always terminates the active operation unless it returns CKR_BUFFER_TOO_SMALL or is a successful call to
+    ///   determine the length of the buffer needed" (C_Encrypt, C_Decrypt, C_Digest, C_Sign, and the C_*Final of each).
+    /// * d: "cannot be used to terminate a multi-part operation, and MUST be called after C_*Init without intervening
+    ///   C_*Update calls" (C_Encrypt, C_Decrypt, C_Digest, C_Sign, C_Verify).
+    /// * e: "a call to C_*Update which results in an error other than CKR_BUFFER_TOO_SMALL terminates the operation".
+    /// * f: "the operation MUST have been initialized with C_*Init".
+    /// * g: "call C_*Update zero or more times, followed by C_*Final".
+    #[rustfmt::skip]
+    fn chapter_5(stage: Stage, event: Event) -> Must {
+        use Error::{OperationActive as ACTIVE, OperationNotInitialized as NOT_INITIALIZED};
+        use Event::*;
+        use Stage::*;
+        let run = |output, same, held| Must::Run { output, length: same, too_small: same, held, failed: Idle };
+        match (stage, event) {
+            //                                    output     query,     kept
+            //                                               too small  output
+            (Idle,      Init)    => run(          Ready,     Idle,      Held),      // a
+            (Idle,      Cancel)  => run(          Idle,      Idle,      Idle),      // b
+            (Idle,      OneShot) => Must::Refuse(NOT_INITIALIZED, Idle),            // f
+            (Idle,      Update)  => Must::Refuse(NOT_INITIALIZED, Idle),            // f
+            (Idle,      Final)   => Must::Refuse(NOT_INITIALIZED, Idle),            // f
+
+            (Ready,     Init)    => Must::Refuse(ACTIVE, Ready),                    // a
+            (Ready,     Cancel)  => run(          Idle,      Idle,      Idle),      // b
+            (Ready,     OneShot) => run(          Idle,      Ready,     Idle),      // c
+            (Ready,     Update)  => run(          Streaming, Ready,     Held),      // e
+            (Ready,     Final)   => run(          Idle,      Ready,     Held),      // c, g
+
+            (Streaming, Init)    => Must::Refuse(ACTIVE, Streaming),                // a
+            (Streaming, Cancel)  => run(          Idle,      Idle,      Idle),      // b
+            (Streaming, OneShot) => Must::Refuse(ACTIVE, Streaming),                // d
+            (Streaming, Update)  => run(          Streaming, Streaming, Held),      // e
+            (Streaming, Final)   => run(          Idle,      Streaming, Held),      // c
+
+            (Held,      Init)    => Must::Refuse(ACTIVE, Held),                     // a
+            (Held,      Cancel)  => run(          Idle,      Idle,      Idle),      // b
+            (Held,      OneShot) => Must::Refuse(ACTIVE, Held),                     // d
+            (Held,      Update)  => Must::Refuse(ACTIVE, Idle),                     // e
+            (Held,      Final)   => run(          Idle,      Held,      Held),      // c
+        }
+    }
+
+    fn slot(stage: Stage) -> Slot<(), ()> {
+        Slot(match stage {
+            Stage::Idle => State::Idle,
+            Stage::Ready => State::Ready(()),
+            Stage::Streaming => State::Streaming(()),
+            Stage::Held => State::Held(()),
+        })
+    }
+
+    fn call(slot: &mut Slot<(), ()>, event: Event, result: Result<Came>, ran: &mut bool) -> Result<()> {
+        let mut run = |(): &mut ()| {
+            *ran = true;
+            result
+        };
+        match event {
+            Event::Init => slot.init(|| run(&mut ()).map(drop)),
+            Event::Cancel => {
+                *ran = true;
+                slot.cancel();
+                Ok(())
+            }
+            Event::OneShot => slot.one_shot(run),
+            Event::Update => slot.update(|()| Ok(()), run),
+            Event::Final => slot.finish(|()| Ok(()), run),
+        }
+    }
+
+    /// The ways a call that runs can end, with the stage that follows; Init and Cancel have no output to ask for.
+    fn ways(event: Event, must: &Must) -> Vec<(Result<Came>, Stage)> {
+        let Must::Run { output, length, too_small, held, failed } = *must else { return Vec::new() };
+        let refused = |error: Error| Err(error.into());
+        let all = [
+            (Ok(Came::Output), output),
+            (refused(Error::DataLenRange), failed),
+            (Ok(Came::Length), length),
+            (refused(Error::BufferTooSmall), too_small),
+            (Ok(Came::Held), held),
+        ];
+        let count = match event {
+            Event::Init => 2,
+            Event::Cancel => 1,
+            Event::OneShot => 4,
+            Event::Update => 4,
+            Event::Final => 5,
+        };
+        all.into_iter().take(count).collect()
+    }
+
+    #[test]
+    fn every_cell_is_what_chapter_5_says() {
+        let mut cells = 0;
+        for (stage, event) in STAGES.iter().flat_map(|stage| EVENTS.iter().map(move |event| (*stage, *event))) {
+            let must = chapter_5(stage, event);
+            if let Must::Refuse(error, after) = must {
+                let (mut slot, mut ran) = (slot(stage), false);
+                let told = call(&mut slot, event, Ok(Came::Output), &mut ran).map_err(|refusal| refusal.error);
+                assert_eq!((told, slot.stage(), ran), (Err(error), after, false), "{stage:?} x {event:?}");
+                cells += 1;
+            }
+            for (result, after) in ways(event, &must) {
+                let (mut slot, mut ran) = (slot(stage), false);
+                let told = call(&mut slot, event, result, &mut ran).map_err(|refusal| refusal.error);
+                let expected = match result {
+                    Ok(Came::Output | Came::Length) => Ok(()),
+                    Ok(Came::Held) => Err(Error::BufferTooSmall),
+                    Err(refusal) => Err(refusal.error),
+                };
+                assert_eq!((told, slot.stage(), ran), (expected, after, true), "{stage:?} x {event:?} x {result:?}");
+                cells += 1;
+            }
+        }
+        // Nine refusals; one Init, four Cancel, one one-shot, two Update and three Final that run, each in all its ways.
+        assert_eq!(cells, 9 + 2 + 4 + 4 + 2 * 4 + 3 * 5);
+    }
+
+    #[test]
+    fn what_cannot_take_parts_ends_at_the_first_part() {
+        let mut slot = slot(Stage::Ready);
+        let told = slot.update(|()| Err(Error::OperationNotInitialized.into()), |()| Ok(Came::Output));
+        assert_eq!(told.map_err(|refusal| refusal.error), Err(Error::OperationNotInitialized));
+        assert_eq!(slot.stage(), Stage::Idle);
+    }
+
+    #[test]
+    fn a_call_that_panics_has_ended_its_operation() {
+        let mut slot = slot(Stage::Streaming);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            slot.update(|()| Ok(()), |()| panic!("on purpose"))
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(slot.stage(), Stage::Idle);
+    }
+}

@@ -11,7 +11,7 @@ use claviger_rules::{Error, Refusal, Role};
 use claviger_store::TokenId;
 
 use crate::operation::Operations;
-use crate::{Result, SessionHandle, SessionInfo, SlotId, Token, UserInfo, flag};
+use crate::{Result, SessionHandle, SessionInfo, SlotId, Token, flag};
 
 /// CK_USER_TYPE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,14 +137,6 @@ impl Session {
     /// CKR_SESSION_READ_ONLY, CKR_PIN_INCORRECT (counted), CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_INVALID.
     pub fn set_pin(&self, old: &[u8], new: &[u8]) -> Result<()> {
         self.token.set_pin(&self.subject()?, old, new)
-    }
-
-    /// Every user, by age.
-    ///
-    /// # Errors
-    /// CKR_USER_NOT_LOGGED_IN unless a security officer is logged in.
-    pub fn users(&self) -> Result<Vec<UserInfo>> {
-        self.token.users(&self.subject()?)
     }
 
     /// Makes a user.

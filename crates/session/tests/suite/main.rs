@@ -1,0 +1,9 @@
+//! The token as the C border and the command line see it: tests by subject, each with a world of its own.
+
+mod logins;
+mod operations;
+mod pins;
+mod processes;
+mod sessions;
+mod tokens;
+mod world;
