@@ -236,8 +236,9 @@ fn gcm_under_a_trusted_key_takes_its_iv_from_the_token() {
         assert_eq!(wrap_by(app, cbc, under, key), Err(Error::MechanismParamInvalid));
 
         let mut ivs = Vec::new();
-        for _ in 0..2 {
-            let mut call = gcm([0; 12], 128);
+        for asked in [vec![0; 12], Vec::new()] {
+            let params = GcmParams { iv: asked, aad: Vec::new(), tag_bits: 128 };
+            let mut call = MechanismCall::with(M::AES_GCM, Parameter::Gcm(params));
             let mut buffer = vec![0; 64];
             app.wrap_key(&mut call, under, key, &mut Room::bytes(&mut buffer)).unwrap();
             let Ok(Parameter::Gcm(made)) = call.parameter else { panic!("the IV is written back") };

@@ -31,7 +31,11 @@ impl Session {
         let (wrapper, permit) = self.wrapping_key(&subject, Action::WrapUnder, wrapping, call)?;
         let (payload, leave) = self.leaving_key(&subject, key, &wrapper)?;
         let row = row?;
-        let under = unwrap_parameter(&mut call.parameter)?;
+        let makes_iv = made_for_trust(&subject, &wrapper) || asks_for_iv(call);
+        let under = call.parameter.as_mut().map_err(|refusal| *refusal)?;
+        if makes_iv {
+            put_iv(under, vec![0; IV_LEN]);
+        }
         check_type(row, &wrapper, Function::Wrap)?;
         let engine = row.engine.wrap.ok_or(Error::MechanismInvalid)?;
         let wrapping = wrapper.key(&permit)?;
@@ -39,8 +43,8 @@ impl Session {
         let value = payload_of(&payload, &leave)?;
         let len = engine.wrapped_len(&wrapping, &params(under), value.len()).map_err(told)?;
         let Some(out) = room.claim(len)? else { return Ok(()) };
-        if made_for_trust(&subject, &wrapper) {
-            fresh_iv(under)?;
+        if makes_iv {
+            put_iv(under, fresh_iv()?);
         }
         engine.wrap(&wrapping, &params(under), value.expose(), out, &mut SystemRandom::new()).map(drop).map_err(told)
     }
@@ -94,15 +98,19 @@ fn made_for_trust(subject: &Subject, entry: &Entry) -> bool {
     subject.mode == Mode::Enforce && entry.object.lifecycle() != Lifecycle::Data
 }
 
-/// Rule R10: KW and KWP with the default initial value; GCM with a zeroed 12-byte IV to be filled in (on unwrap: the
-/// IV that the token made) and a tag of exactly 128 bits.
+/// Rule R10: KW and KWP with the default initial value; GCM with an IV left to the token, or 12 zeros for it to fill in
+/// (on unwrap: the IV that it made), and a tag of exactly 128 bits.
 fn is_strict(action: Action, call: &MechanismCall) -> bool {
     let Some(row) = call.id.row() else { return true };
     match (&call.parameter, row.id) {
         (Ok(Parameter::None), id) => id == KW || id == KWP,
+        (Ok(Parameter::KeyWrapIv(iv)), id) => (id == KW && *iv == KW_DEFAULT) || (id == KWP && *iv == KWP_DEFAULT),
         (Ok(Parameter::Gcm(gcm)), _) => {
-            let zeroed = action == Action::UnwrapUnder || gcm.iv.iter().all(|byte| *byte == 0);
-            gcm.iv.len() == IV_LEN && zeroed && gcm.tag_bits == 128
+            let made_by_token = match action {
+                Action::UnwrapUnder => gcm.iv.len() == IV_LEN,
+                _ => gcm.iv.is_empty() || gcm.iv == [0; IV_LEN],
+            };
+            made_by_token && gcm.tag_bits == 128
         }
         _ => false,
     }
@@ -111,18 +119,27 @@ fn is_strict(action: Action, call: &MechanismCall) -> bool {
 const KW: claviger_rules::MechanismType = claviger_rules::MechanismType::AES_KEY_WRAP;
 const KWP: claviger_rules::MechanismType = claviger_rules::MechanismType::AES_KEY_WRAP_KWP;
 const IV_LEN: usize = 12;
+/// The default initial value of RFC 3394, section 2.2.3.1.
+const KW_DEFAULT: [u8; 8] = [0xa6; 8];
+/// The constant half of the initial value of RFC 5649, section 3.
+const KWP_DEFAULT: [u8; 4] = [0xa6, 0x59, 0x59, 0xa6];
 
-/// A wholly random IV for AES-GCM (NIST SP 800-38D section 8.2.2), in the place of the zeros that the caller brought.
-fn fresh_iv(parameter: &mut Parameter) -> Result<()> {
-    if let Parameter::Gcm(GcmParams { iv, .. }) = parameter {
-        *iv = vec![0; IV_LEN];
-        SystemRandom::new().fill(iv).map_err(|_| Error::DeviceError)?;
-    }
-    Ok(())
+/// Whether the caller left the IV of AES-GCM to the token under any key (CK_GCM_WRAP_PARAMS).
+fn asks_for_iv(call: &MechanismCall) -> bool {
+    matches!(&call.parameter, Ok(Parameter::Gcm(gcm)) if gcm.iv.is_empty())
 }
 
-fn unwrap_parameter(parameter: &mut Result<Parameter>) -> Result<&mut Parameter> {
-    parameter.as_mut().map_err(|refusal| *refusal)
+fn put_iv(parameter: &mut Parameter, made: Vec<u8>) {
+    if let Parameter::Gcm(GcmParams { iv, .. }) = parameter {
+        *iv = made;
+    }
+}
+
+/// A wholly random IV for AES-GCM (NIST SP 800-38D section 8.2.2).
+fn fresh_iv() -> Result<Vec<u8>> {
+    let mut iv = vec![0; IV_LEN];
+    SystemRandom::new().fill(&mut iv).map_err(|_| Error::DeviceError)?;
+    Ok(iv)
 }
 
 /// WRAP_TEMPLATE (section 4.10): every attribute of it must stand in the payload with the same value.
