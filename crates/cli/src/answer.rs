@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
@@ -24,12 +24,22 @@ impl Report {
     }
 }
 
+/// A line under the heading and air between the columns; lines of text need no more.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
+
 /// A table for people, with these columns.
 pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(columns);
+    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic).set_header(columns);
     table
+}
+
+/// Names and values under each other.
+pub(crate) fn pairs(rows: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic);
+    table.add_rows(rows.into_iter().map(|(name, value)| [name, value]));
+    table.trim_fmt()
 }
 
 /// The end of a command.

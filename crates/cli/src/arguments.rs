@@ -23,8 +23,8 @@ pub(crate) struct Arguments {
 /// Options that every verb takes.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Directory of the token [default: what claviger.toml or the environment says].
-    #[arg(long, global = true, value_name = "DIR", env = "CLAVIGER_TOKEN_DATA", hide_env_values = true)]
+    /// Directory of the token [default: CLAVIGER_TOKEN_DATA, else what claviger.toml says].
+    #[arg(long, global = true, value_name = "DIR")]
     pub(crate) token_data: Option<PathBuf>,
     /// Slot of the token.
     #[arg(long, global = true, value_name = "N", default_value = "0", value_parser = slot)]

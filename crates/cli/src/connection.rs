@@ -8,6 +8,9 @@ use crate::arguments::Options;
 use crate::credentials::Credentials;
 use crate::problem::Problem;
 
+/// What `--token-data` stands for.
+const DIRECTORY: &str = "CLAVIGER_TOKEN_DATA";
+
 /// An open library and the slot that the command is about.
 pub(crate) struct Connection {
     /// The library.
@@ -27,10 +30,10 @@ pub(crate) struct Login {
 impl Connection {
     /// Opens the token directory that the options name.
     pub(crate) fn open(options: &Options) -> Result<Self, Problem> {
-        let mut config = Config::load()?;
-        if let Some(token_data) = &options.token_data {
-            config.token_data.clone_from(token_data);
-        }
+        let chosen = options.token_data.as_ref().map(|directory| directory.clone().into_os_string());
+        let variable = |name: &str| chosen.clone().filter(|_| name == DIRECTORY).or_else(|| std::env::var_os(name));
+        let config = Config::from_environment(&variable)
+            .map_err(|error| Problem::new(format!("The configuration does not say where the token is: {error}.")))?;
         Ok(Self { library: Library::open(config)?, slot: options.slot })
     }
 

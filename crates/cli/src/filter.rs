@@ -59,13 +59,14 @@ pub(crate) fn matching(session: &Session, filters: &[Filter]) -> Result<Vec<Obje
     Ok(keys)
 }
 
-/// The only key that matches all `filters`.
-pub(crate) fn single(session: &Session, filters: &[Filter]) -> Result<ObjectHandle, Problem> {
+/// The only key that matches all `filters`, which the user gave with `option`.
+pub(crate) fn single(session: &Session, option: &str, filters: &[Filter]) -> Result<ObjectHandle, Problem> {
     let keys = matching(session, filters)?;
     match keys.as_slice() {
         [key] => Ok(*key),
         _ => Err(Problem::new(format!(
-            "Key selection criteria matched {} keys. Refine selection criteria to select a single key.",
+            "Key selection criteria matched {} keys. Refine selection criteria to select a single key. \
+             They stand in {option}; `claviger key list` shows the keys that you see.",
             keys.len()
         ))),
     }

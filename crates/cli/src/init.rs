@@ -1,7 +1,7 @@
 //! `claviger init`: C_InitToken with a policy mode.
 
 use clap::Args;
-use claviger_rules::Mode;
+use claviger_rules::{Error, Mode, Refusal};
 use claviger_session::Initialize;
 use serde_json::json;
 
@@ -38,12 +38,10 @@ impl Init {
             label: &self.label,
             so_pin: so_pin.expose(),
             mode: self.policy,
+            pin_cost: None,
             reset: joined.as_ref().map(|joined| joined.as_slice()),
         };
-        connection
-            .library
-            .initialize(connection.slot, &request)
-            .map_err(Problem::refused("Could not initialise the token"))?;
+        connection.library.initialize(connection.slot, &request).map_err(|refusal| self.refused(refusal))?;
         let mode = connection.library.token_info(connection.slot)?.mode;
         let mode = mode.map_or("unknown", Mode::name);
         let data = json!({"slot": connection.slot.0, "label": self.label, "policy": mode});
@@ -52,6 +50,20 @@ impl Init {
             self.label, connection.slot.0
         );
         Ok(Report::new(data, text))
+    }
+}
+
+impl Init {
+    /// A token in the way is the one refusal that an option of this verb helps against.
+    fn refused(&self, refusal: Refusal) -> Problem {
+        if refusal.error == Error::ActionProhibited && !self.reset {
+            return Problem::new(format!(
+                "The slot holds a token already ({}). To wipe it add --reset, and set CLAVIGER_PIN to name and PIN \
+                 of one of its security officers.",
+                refusal.error
+            ));
+        }
+        Problem::refused("Could not initialise the token")(refusal)
     }
 }
 

@@ -49,12 +49,9 @@ impl Token {
             ("max-pin-bytes", json!(info.max_pin_len)),
             ("flags", json!(flags)),
         ];
-        let mut table = answer::table(["Token", ""]);
-        for (name, value) in &data {
-            table.add_row([(*name).to_owned(), text(value)]);
-        }
+        let table = answer::pairs(data.iter().map(|(name, value)| ((*name).to_owned(), text(value))));
         let data: Map<_, _> = data.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Ok(Report::new(data.into(), table.to_string()))
+        Ok(Report::new(data.into(), table))
     }
 }
 

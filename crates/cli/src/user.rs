@@ -93,7 +93,7 @@ fn list(connection: &Connection) -> Result<Report, Problem> {
         let locked = if user.locked { "yes" } else { "no" };
         table.add_row([user.name.as_str(), user.role.title(), locked, &user.failures.to_string()]);
     }
-    Ok(Report::new(json!({"users": data}), table.to_string()))
+    Ok(Report::new(json!({"users": data}), table.trim_fmt()))
 }
 
 fn delete(connection: &Connection, name: &str) -> Result<Report, Problem> {

@@ -30,7 +30,7 @@ impl SetAttribute {
         let row = find(&self.name).map_err(|reason| Problem::new(format!("Nothing was changed: {reason}.")))?;
         let assignment = Assignment::of(row, &self.value)
             .map_err(|reason| Problem::new(format!("Nothing was changed: {reason}.")))?;
-        let key = single(session, &self.filter)?;
+        let key = single(session, "--filter", &self.filter)?;
         let label = Record::read(session, key)?.name();
         session
             .set_attributes(key, Template::from_list([assignment.pair()?])?)
@@ -42,7 +42,7 @@ impl SetAttribute {
 
 /// Destroys the one key that matches.
 pub(super) fn delete(session: &Session, filters: &[Filter]) -> Result<Report, Problem> {
-    let key = single(session, filters)?;
+    let key = single(session, "--filter", filters)?;
     let label = Record::read(session, key)?.name();
     session.destroy_object(key).map_err(Problem::refused(format!("Could not delete {label}")))?;
     Ok(Report::new(json!({"message": "Key deleted successfully"}), format!("Deleted {label}.")))

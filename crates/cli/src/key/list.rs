@@ -53,8 +53,8 @@ fn overview(records: &[Record]) -> String {
     }
     match records.len() {
         0 => "No keys.".to_owned(),
-        1 => format!("{table}\n1 key."),
-        count => format!("{table}\n{count} keys."),
+        1 => format!("{}\n1 key.", table.trim_fmt()),
+        count => format!("{}\n{count} keys.", table.trim_fmt()),
     }
 }
 
@@ -68,13 +68,16 @@ fn paragraphs(records: &[Record]) -> String {
 }
 
 fn paragraph(record: &Record) -> String {
-    let mut table = answer::table(["Key", &record.reference()]);
     let json = record.json(true);
-    table.add_row(["owner", &record.text(AttributeType::CLAVIGER_OWNER)]);
-    table.add_row(["shared-with", &record.shared_with().join(", ")]);
-    for (name, value) in json.get("attributes").and_then(serde_json::Value::as_object).into_iter().flatten() {
+    let first = [
+        ("key-reference".to_owned(), record.reference()),
+        ("owner".to_owned(), record.text(AttributeType::CLAVIGER_OWNER)),
+        ("shared-with".to_owned(), record.shared_with().join(", ")),
+    ];
+    let attributes = json.get("attributes").and_then(serde_json::Value::as_object).into_iter().flatten();
+    let rest = attributes.map(|(name, value)| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        table.add_row([name, &value]);
-    }
-    table.to_string()
+        (name.clone(), value)
+    });
+    answer::pairs(first.into_iter().chain(rest))
 }

@@ -3,7 +3,7 @@
 
 use claviger_rules::attribute::{ATTRIBUTES, Shown};
 use claviger_rules::{AttributeType, Template, Value};
-use claviger_session::{Answer, ObjectHandle, Session};
+use claviger_session::{Answer, ObjectHandle, Session, UNAVAILABLE};
 use serde_json::{Map, json};
 
 use crate::attribute::{name_of, names, show};
@@ -103,6 +103,12 @@ impl Record {
     }
 }
 
+/// What the standard gives as a value when there is none.
 fn is_absent(value: &Value) -> bool {
-    matches!(value, Value::Date(None)) || matches!(value, Value::Template(template) if template.is_empty())
+    match value {
+        Value::Date(date) => date.is_none(),
+        Value::Template(template) => template.is_empty(),
+        Value::Ulong(number) => *number == UNAVAILABLE,
+        _ => false,
+    }
 }

@@ -32,7 +32,7 @@ pub(super) enum Direction {
 
 impl Share {
     pub(super) fn run(&self, session: &Session, direction: Direction) -> Result<Report, Problem> {
-        let key = single(session, &self.filter)?;
+        let key = single(session, "--filter", &self.filter)?;
         let record = Record::read(session, key)?;
         let label = record.name();
         let mut names = record.shared_with();

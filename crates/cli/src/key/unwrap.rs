@@ -77,7 +77,7 @@ impl KeyTypeClass {
 impl Unwrap {
     pub(super) fn run(&self, session: &Session) -> Result<Report, Problem> {
         let blob = self.source.read()?;
-        let unwrapping_key = single(session, &self.filter)?;
+        let unwrapping_key = single(session, "--filter", &self.filter)?;
         let (class, key_type) = self.key_type_class.class_and_type();
         let mut pairs = self.attributes.iter().map(Assignment::pair).collect::<Result<Vec<_>, _>>()?;
         pairs.push((AttributeType::CLASS, Value::Ulong(class.id())));

@@ -37,8 +37,8 @@ pub(crate) struct Wrap {
 
 impl Wrap {
     pub(super) fn run(&self, session: &Session) -> Result<Report, Problem> {
-        let payload_key = single(session, &self.payload_filter)?;
-        let wrapping_key = single(session, &self.wrapping_filter)?;
+        let payload_key = single(session, "--payload-filter", &self.payload_filter)?;
+        let wrapping_key = single(session, "--wrapping-filter", &self.wrapping_filter)?;
         let payload = Record::read(session, payload_key)?;
         let wrapping = Record::read(session, wrapping_key)?;
         let act = format!("Could not wrap {} under {}", payload.name(), wrapping.name());
