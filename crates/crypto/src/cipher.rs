@@ -11,6 +11,7 @@ mod cbc;
 mod ecb;
 pub(crate) mod gcm;
 mod gcm_any;
+mod implicit_rejection;
 mod oaep;
 mod rsa;
 
@@ -18,4 +19,5 @@ pub use self::cbc::{AES_CBC, AES_CBC_PAD, Cbc};
 pub use self::ecb::{AES_ECB, Ecb};
 pub use self::gcm::{AES_GCM, Gcm};
 pub use self::oaep::{Oaep, RSA_OAEP};
+pub(crate) use self::rsa::RSA_PKCS_EXPLICIT;
 pub use self::rsa::{Pkcs1, RSA_PKCS};

@@ -1,6 +1,7 @@
 //! Hash functions: SHA-1 and SHA-2 of FIPS 180-4.
 //!
-//! ring serves all but SHA-224, which it lacks; that one is aws-lc's.
+//! ring serves SHA-256, SHA-384 and SHA-512. aws-lc serves SHA-224, which ring lacks, and SHA-1, where
+//! it is four times as quick.
 
 use crate::engine::{Digest, DigestStream, Hash};
 
@@ -13,7 +14,7 @@ enum Engine {
 }
 
 /// SHA-1, 20 bytes.
-pub static SHA_1: Sha = Sha(Engine::Ring(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY));
+pub static SHA_1: Sha = Sha(Engine::AwsLc(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY));
 /// SHA-224, 28 bytes.
 pub static SHA224: Sha = Sha(Engine::AwsLc(&aws_lc_rs::digest::SHA224));
 /// SHA-256, 32 bytes.

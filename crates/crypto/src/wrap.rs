@@ -44,7 +44,7 @@ pub static AES_CBC_PAD: WrapWith = WrapWith::new(&cipher::AES_CBC_PAD);
 /// Wraps with AES-GCM.
 pub static AES_GCM: WrapWith = WrapWith::new(&cipher::AES_GCM);
 /// Wraps with RSAES-PKCS1-v1_5.
-pub static RSA_PKCS: WrapWith = WrapWith::new(&cipher::RSA_PKCS);
+pub static RSA_PKCS: WrapWith = WrapWith::new(&cipher::RSA_PKCS_EXPLICIT);
 /// Wraps with RSAES-OAEP.
 pub static RSA_OAEP: WrapWith = WrapWith::new(&cipher::RSA_OAEP);
 

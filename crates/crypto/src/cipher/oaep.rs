@@ -11,7 +11,7 @@ use aws_lc_rs::rsa::{
 };
 use rand_core::CryptoRng;
 
-use super::rsa::{check_key, decrypt_into, output_len};
+use super::rsa::{check_key, output_len};
 use crate::buffer::{front, put};
 use crate::hash::with_hash;
 use crate::key::{RsaPrivate, RsaPublic};
@@ -110,11 +110,11 @@ impl Cipher for Oaep {
         let Some(algorithm) = aws_lc(params) else {
             return put(out, fallback_decrypt(key, params, ciphertext)?.expose());
         };
-        let decrypting = key.decrypting()?;
+        // aws-lc wants room for a whole modulus.
+        let mut whole = Secret::zeroed(key.public.len());
         let label = Some(params.label.as_slice());
-        decrypt_into(key, out, |whole| {
-            decrypting.oaep.decrypt(algorithm, ciphertext, whole, label).map(|plaintext| plaintext.len())
-        })
+        let message = key.decrypting()?.oaep.decrypt(algorithm, ciphertext, whole.expose_mut(), label);
+        put(out, message.map_err(|_| Error::CiphertextInvalid)?)
     }
 
     fn stream(&self, direction: Direction, key: &Arc<Key>, params: &Params) -> Result<Option<Box<dyn CipherStream>>> {

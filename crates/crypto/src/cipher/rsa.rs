@@ -1,24 +1,40 @@
-//! RSAES-PKCS1-v1_5, RFC 8017 section 7.2, on aws-lc.
+//! RSAES-PKCS1-v1_5, RFC 8017 section 7.2, on aws-lc, which checks the padding in constant time.
 //!
-//! aws-lc checks the padding in constant time, but that it was wrong is reported, as PKCS#11 asks;
-//! whoever may decrypt chosen ciphertexts has Bleichenbacher's oracle. [`super::RSA_OAEP`] has none.
+//! Decryption never says that a padding was wrong ([`super::implicit_rejection`]). Unwrapping does:
+//! a made-up message that happens to have a key's length would otherwise become a key. Whoever may
+//! unwrap chosen blobs has Bleichenbacher's oracle; [`super::RSA_OAEP`] has none.
 
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
 
+use super::implicit_rejection;
 use crate::buffer::{front, put};
-use crate::key::{RsaPrivate, RsaPublic};
+use crate::key::RsaPublic;
 use crate::{Cipher, CipherStream, Direction, Error, Key, KeyKind, Params, Result, Secret};
 
 /// RSAES-PKCS1-v1_5.
-pub struct Pkcs1(());
+pub struct Pkcs1 {
+    rejection: Rejection,
+}
 
-/// RSAES-PKCS1-v1_5: up to k - 11 bytes under a modulus of k bytes.
-pub static RSA_PKCS: Pkcs1 = Pkcs1(());
+/// What becomes of a ciphertext whose padding is wrong.
+enum Rejection {
+    /// It decrypts to something else.
+    Implicit,
+    /// It is [`Error::CiphertextInvalid`].
+    Explicit,
+}
+
+/// RSAES-PKCS1-v1_5: up to k - 11 bytes under a modulus of k bytes. A ciphertext below the modulus
+/// always decrypts; where the padding is wrong, to bytes that key and ciphertext determine.
+pub static RSA_PKCS: Pkcs1 = Pkcs1 { rejection: Rejection::Implicit };
+
+/// The same with an error for a wrong padding, to unwrap keys with.
+pub(crate) static RSA_PKCS_EXPLICIT: Pkcs1 = Pkcs1 { rejection: Rejection::Explicit };
 
 /// The least that the padding adds.
-const OVERHEAD: usize = 11;
+pub(super) const OVERHEAD: usize = 11;
 
 /// Refuses a key that is not the half that `direction` needs, and returns its public half.
 pub(super) fn check_key(direction: Direction, key: &Key) -> Result<&RsaPublic> {
@@ -38,17 +54,6 @@ pub(super) fn output_len(direction: Direction, key: &Key, overhead: usize, input
         Direction::Decrypt if input_len != len => Err(Error::CiphertextLen),
         Direction::Decrypt => Ok(room),
     }
-}
-
-/// Runs a decryption of aws-lc, which wants room for a whole modulus, and copies what it yields.
-pub(super) fn decrypt_into(
-    key: &RsaPrivate,
-    out: &mut [u8],
-    decrypt: impl FnOnce(&mut [u8]) -> core::result::Result<usize, aws_lc_rs::error::Unspecified>,
-) -> Result<usize> {
-    let mut whole = Secret::zeroed(key.public.len());
-    let len = decrypt(whole.expose_mut()).map_err(|_| Error::CiphertextInvalid)?;
-    put(out, whole.expose().get(..len).ok_or(Error::Internal)?)
 }
 
 impl Cipher for Pkcs1 {
@@ -87,8 +92,18 @@ impl Cipher for Pkcs1 {
         self.check(Direction::Decrypt, key, params)?;
         self.output_len(Direction::Decrypt, key, params, ciphertext.len())?;
         let key = key.as_rsa_private()?;
-        let decrypting = key.decrypting()?;
-        decrypt_into(key, out, |whole| decrypting.pkcs1.decrypt(ciphertext, whole).map(|plaintext| plaintext.len()))
+        if ciphertext >= key.public.modulus.as_slice() {
+            return Err(Error::CiphertextInvalid);
+        }
+        let mut whole = Secret::zeroed(key.public.len());
+        let message = key.decrypting()?.pkcs1.decrypt(ciphertext, whole.expose_mut());
+        match self.rejection {
+            Rejection::Explicit => put(out, message.map_err(|_| Error::CiphertextInvalid)?),
+            Rejection::Implicit => {
+                let message = message.ok().map(|message| &*message);
+                implicit_rejection::select(&key.parts.private_exponent, ciphertext, message, out)
+            }
+        }
     }
 
     fn stream(&self, direction: Direction, key: &Arc<Key>, params: &Params) -> Result<Option<Box<dyn CipherStream>>> {

@@ -228,6 +228,24 @@ fn rsa_encryption_agrees_with_rsa() {
     assert_eq!(other.decrypt_blinded(&mut SystemRandom::new(), padding, &ours).unwrap(), plaintext);
 }
 
+/// `rsa` follows the same draft, so a wrong padding must yield the very same message.
+#[test]
+fn implicit_rejection_agrees_with_rsa() {
+    let (private, _) = rsa_pair();
+    let (other, _) = other_rsa(&private);
+    let mut lens = std::collections::BTreeSet::new();
+    for _ in 0..40 {
+        let mut ciphertext = random(256);
+        ciphertext[0] = 0;
+        let ours = decrypt(&cipher::RSA_PKCS, &private, &Params::None, &ciphertext).unwrap();
+        assert_eq!(ours, other.decrypt_blinded(&mut SystemRandom::new(), Pkcs1v15Encrypt, &ciphertext).unwrap());
+        lens.insert(ours.len());
+        let unwrapped = unwrap(&wrap::RSA_PKCS, &private, &Params::None, &ciphertext);
+        assert_eq!(unwrapped, Err(claviger_crypto::Error::CiphertextInvalid));
+    }
+    assert!(lens.len() > 10, "the lengths vary too");
+}
+
 #[test]
 fn oaep_opens_under_its_own_hashes_and_label_alone() {
     let (private, public) = rsa_pair();

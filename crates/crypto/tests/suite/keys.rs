@@ -10,7 +10,9 @@ use crate::support::{F4, ec_pair, random, rsa_pair, sign, unhex};
 
 /// A copy of the parts that `keep` names.
 fn some_parts(parts: &RsaParts, keep: &str) -> RsaParts {
-    let secret = |name: &str, secret: &Secret| if keep.split(' ').any(|kept| kept == name) { secret.duplicate() } else { Secret::default() };
+    let secret = |name: &str, secret: &Secret| {
+        if keep.split(' ').any(|kept| kept == name) { secret.duplicate() } else { Secret::default() }
+    };
     RsaParts {
         modulus: parts.modulus.clone(),
         public_exponent: parts.public_exponent.clone(),

@@ -320,9 +320,9 @@ fn rsa_refuses_plaintext_that_does_not_fit_and_ciphertext_of_another_length() {
         assert_eq!(decrypt(&cipher::RSA_PKCS, &private, &Params::None, &vec![1; len]), Err(Error::CiphertextLen));
         assert_eq!(decrypt(&cipher::RSA_OAEP, &private, &oaep(), &vec![1; len]), Err(Error::CiphertextLen));
     }
+    assert_eq!(decrypt(&cipher::RSA_PKCS, &private, &Params::None, &[0xff; 256]), Err(Error::CiphertextInvalid));
     for fill in [0, 0xff] {
-        let refused = decrypt(&cipher::RSA_PKCS, &private, &Params::None, &[fill; 256]);
-        assert_eq!(refused, Err(Error::CiphertextInvalid));
+        assert_eq!(unwrap(&wrap::RSA_PKCS, &private, &Params::None, &[fill; 256]), Err(Error::CiphertextInvalid));
         assert_eq!(decrypt(&cipher::RSA_OAEP, &private, &oaep(), &[fill; 256]), Err(Error::CiphertextInvalid));
     }
 }

