@@ -13,8 +13,14 @@ use crate::{
 
 /// The slots with their tokens, and the sessions of this application. All methods may be called from any thread.
 pub struct Library {
-    tokens: Vec<Arc<Token>>,
+    slots: Vec<Slot>,
     sessions: Arc<Sessions>,
+}
+
+/// A slot. One whose files cannot be used does not take the others along.
+struct Slot {
+    id: SlotId,
+    token: Result<Arc<Token>>,
 }
 
 /// How the command line initialises a token.
@@ -35,22 +41,24 @@ impl Library {
     /// Opens the configured slots; what is missing on disk is made.
     ///
     /// # Errors
-    /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used.
+    /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used. A slot that cannot be used
+    /// says so when it is.
     pub fn open(config: Config) -> Result<Self> {
         let root = Root::open(&config.token_data).map_err(fault::store)?;
         let sessions = Arc::new(Sessions::new());
         let open = |slot: &u32| {
-            let store = root.slot(*slot).map_err(fault::store)?;
-            let token = Token::open(SlotId(u64::from(*slot)), store, config.defaults(), Arc::downgrade(&sessions))?;
-            Ok(Arc::new(token))
+            let id = SlotId(u64::from(*slot));
+            let store = root.slot(*slot).map_err(fault::store);
+            let token = store.map(|store| Token::new(id, store, config.defaults(), Arc::downgrade(&sessions)));
+            Slot { id, token: token.map(Arc::new) }
         };
-        let tokens = config.slots.iter().map(open).collect::<Result<_>>()?;
-        Ok(Self { tokens, sessions })
+        let slots = config.slots.iter().map(open).collect();
+        Ok(Self { slots, sessions })
     }
 
     /// The slots, by rising number. They never change while the library is open.
     pub fn slots(&self) -> Vec<SlotId> {
-        self.tokens.iter().map(|token| token.slot()).collect()
+        self.slots.iter().map(|slot| slot.id).collect()
     }
 
     /// C_GetSlotInfo.
@@ -128,8 +136,8 @@ impl Library {
     /// CKR_SESSION_READ_WRITE_SO_EXISTS; CKR_SESSION_COUNT.
     pub fn open_session(&self, slot: SlotId, writable: bool) -> Result<SessionHandle> {
         let token = self.token(slot)?;
-        let born_in = token.enter(writable)?;
-        let session = Session::new(self.sessions.next_handle(), Arc::clone(token), writable, born_in);
+        let era = token.enter(writable)?;
+        let session = Session::new(self.sessions.next_handle(), Arc::clone(token), writable, era);
         let handle = session.handle();
         self.sessions.insert(Arc::new(session));
         Ok(handle)
@@ -163,17 +171,20 @@ impl Library {
     pub fn session(&self, session: SessionHandle) -> Result<Arc<Session>> {
         let session = self.sessions.get(session).ok_or(UNKNOWN)?;
         session.token().refresh()?;
-        if session.token().header().map(|header| header.token) == Ok(session.born_in()) {
-            return Ok(session);
+        if session.is_stale() {
+            self.sessions.of(session.slot()).iter().filter(|session| session.is_stale()).for_each(|stale| {
+                self.close(stale);
+            });
+            return Err(UNKNOWN);
         }
-        self.close(&session);
-        Err(UNKNOWN)
+        Ok(session)
     }
 
     /// The token in `slot`, at the entry of a call.
     fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
-        let token = self.tokens.iter().find(|token| token.slot() == slot);
-        let token = token.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
+        let slot = self.slots.iter().find(|found| found.id == slot);
+        let slot = slot.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
+        let token = slot.token.as_ref().map_err(|refusal| *refusal)?;
         token.refresh()?;
         Ok(token)
     }
@@ -183,9 +194,7 @@ impl Library {
         if self.sessions.remove(session.handle()).is_none() {
             return false;
         }
-        session.operations().end();
-        session.token().objects.forget_session(session.handle());
-        session.token().leave(session.is_writable(), session.born_in());
+        session.end();
         true
     }
 }

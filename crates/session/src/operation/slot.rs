@@ -411,8 +411,8 @@ mod tests {
     #[test]
     fn what_cannot_take_parts_ends_at_the_first_part() {
         let mut slot = slot(Stage::Ready);
-        let told = slot.update(|()| Err(Error::OperationNotInitialized.into()), |()| Ok(Came::Output));
-        assert_eq!(told.map_err(|refusal| refusal.error), Err(Error::OperationNotInitialized));
+        let told = slot.update(|()| Err(Error::FunctionNotSupported.into()), |()| Ok(Came::Output));
+        assert_eq!(told.map_err(|refusal| refusal.error), Err(Error::FunctionNotSupported));
         assert_eq!(slot.stage(), Stage::Idle);
     }
 

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use claviger_crypto::SystemRandom;
 use claviger_rules::policy::Subject;
 use claviger_rules::{Error, Refusal, Role};
-use claviger_store::TokenId;
 
 use crate::operation::Operations;
 use crate::{Result, SessionHandle, SessionInfo, SlotId, Token, flag};
@@ -33,14 +32,14 @@ pub struct Session {
     handle: SessionHandle,
     token: Arc<Token>,
     writable: bool,
-    /// The token as it was initialised when the session was opened; another one is not ours.
-    born_in: TokenId,
+    /// The token's era when the session was opened: in another one the token was initialised anew.
+    era: u64,
     operations: Mutex<Operations>,
 }
 
 impl Session {
-    pub(crate) const fn new(handle: SessionHandle, token: Arc<Token>, writable: bool, born_in: TokenId) -> Self {
-        Self { handle, token, writable, born_in, operations: Mutex::new(Operations::new()) }
+    pub(crate) const fn new(handle: SessionHandle, token: Arc<Token>, writable: bool, era: u64) -> Self {
+        Self { handle, token, writable, era, operations: Mutex::new(Operations::new()) }
     }
 
     /// Its handle.
@@ -62,8 +61,16 @@ impl Session {
         &self.token
     }
 
-    pub(crate) const fn born_in(&self) -> TokenId {
-        self.born_in
+    /// Whether the token was initialised anew since it was opened.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.era != self.token.era()
+    }
+
+    /// Its end: operations and session objects go, and with the last session the login.
+    pub(crate) fn end(&self) {
+        self.operations().end();
+        self.token.objects.forget_session(self.handle);
+        self.token.leave(self.writable, self.era);
     }
 
     /// The session's operations, for the time of a call. Taken before every lock of the token, never after.

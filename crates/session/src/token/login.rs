@@ -2,9 +2,10 @@
 //! Not how PINs are tried and counted: that is the store.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use claviger_rules::{Error, Refusal, Role, UserId};
-use claviger_store::{Keys, TokenId};
+use claviger_store::Keys;
 
 use super::name::{DEFAULT_USER, Who};
 use super::{Access, Token};
@@ -145,13 +146,16 @@ impl Token {
 
     /// Nobody has ever been here: another process initialised the token anew.
     pub(super) fn forget_everybody(&self) {
-        *self.access_mut() = Access { login: Login::Nobody, read_only: 0, read_write: 0 };
+        let mut access = self.access_mut();
+        *access = Access::NONE;
+        self.era.fetch_add(1, Ordering::Release);
+        drop(access);
         self.objects.clear();
     }
 
-    /// Counts a session in. Gives the token that it is opened with.
-    pub(crate) fn enter(&self, writable: bool) -> Result<TokenId> {
-        let token = self.header()?.token;
+    /// Counts a session in. Gives the era that it is opened in.
+    pub(crate) fn enter(&self, writable: bool) -> Result<u64> {
+        self.header()?;
         let mut access = self.access_mut();
         if !writable && access.officer() {
             return Err(Refusal::standard(
@@ -167,15 +171,15 @@ impl Token {
         }
         let count = if writable { &mut access.read_write } else { &mut access.read_only };
         *count = count.saturating_add(1);
-        Ok(token)
+        Ok(self.era())
     }
 
-    /// Counts a session of `token` out. With the last one the login ends.
-    pub(crate) fn leave(&self, writable: bool, token: TokenId) {
-        if self.header().map(|header| header.token) != Ok(token) {
+    /// Counts a session of that era out. With the last one the login ends.
+    pub(crate) fn leave(&self, writable: bool, era: u64) {
+        let mut access = self.access_mut();
+        if era != self.era() {
             return;
         }
-        let mut access = self.access_mut();
         let count = if writable { &mut access.read_write } else { &mut access.read_only };
         *count = count.saturating_sub(1);
         if access.read_only != 0 || access.read_write != 0 {

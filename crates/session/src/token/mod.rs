@@ -35,6 +35,8 @@ pub struct Token {
     seen: AtomicU64,
     catching_up: Mutex<()>,
     access: RwLock<Access>,
+    /// How often another process was seen to initialise the token anew; changes under the lock of `access`.
+    era: AtomicU64,
     pub(crate) objects: View,
     /// All sessions of the application, those of other tokens too.
     sessions: Weak<Sessions>,
@@ -66,22 +68,25 @@ struct Access {
     read_write: u64,
 }
 
+impl Access {
+    const NONE: Self = Self { login: Login::Nobody, read_only: 0, read_write: 0 };
+}
+
 impl Token {
-    /// The token in `slot`.
-    pub(crate) fn open(slot: SlotId, store: Store, defaults: Defaults, sessions: Weak<Sessions>) -> Result<Self> {
-        let token = Self {
+    /// The token in `slot`, of which nothing is known before the first [`Token::refresh`].
+    pub(crate) fn new(slot: SlotId, store: Store, defaults: Defaults, sessions: Weak<Sessions>) -> Self {
+        Self {
             slot,
             store,
             defaults,
             known: RwLock::new(Known { header: None, users: Vec::new() }),
             seen: AtomicU64::new(0),
             catching_up: Mutex::new(()),
-            access: RwLock::new(Access { login: Login::Nobody, read_only: 0, read_write: 0 }),
+            access: RwLock::new(Access::NONE),
+            era: AtomicU64::new(0),
             objects: View::new(),
             sessions,
-        };
-        token.refresh()?;
-        Ok(token)
+        }
     }
 
     /// Its slot.
@@ -148,7 +153,7 @@ impl Token {
         if old.is_some() {
             let reset = new.reset.ok_or(Refusal::standard(
                 Error::ActionProhibited,
-                "the slot holds a token already; to wipe it, ask for a reset with a security officer's PIN",
+                "the slot holds a token already; --reset wipes it, and takes a security officer's PIN",
             ))?;
             self.prove_officer(&Who::in_pin(reset, true))?;
         }
@@ -194,6 +199,11 @@ impl Token {
 
     fn access_mut(&self) -> RwLockWriteGuard<'_, Access> {
         self.access.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which of the tokens that were in the slot one after another this is.
+    pub(crate) fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
     }
 
     fn seen(&self) -> u64 {

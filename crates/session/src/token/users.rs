@@ -36,13 +36,17 @@ impl Token {
     pub(crate) fn delete_user(&self, subject: &Subject, name: &str) -> Result<()> {
         let officer = self.administer(subject)?;
         let user = self.other_user(&officer, name)?;
-        let belongings = belongings(self, &officer, user.id)?;
-        if belongings.owns > 0 {
-            return Err(Refusal::standard(Error::ActionProhibited, "the user owns objects; destroy them first"));
+        loop {
+            let belongings = belongings(self, &officer, user.id)?;
+            if belongings.owns > 0 {
+                return Err(Refusal::standard(Error::ActionProhibited, "the user owns objects; destroy them first"));
+            }
+            match self.store.delete_user(&officer.keys, user.id, belongings.seen, &belongings.changes) {
+                // Somebody made or changed objects meanwhile: look again.
+                Err(claviger_store::Error::Conflict) => {}
+                ended => return ended.map_err(fault::store).and_then(|()| self.refresh()),
+            }
         }
-        let ended = self.store.delete_user(&officer.keys, user.id, belongings.seen, &belongings.changes);
-        ended.map_err(fault::store)?;
-        self.refresh()
     }
 
     /// Gives another user a new PIN.

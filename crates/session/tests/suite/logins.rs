@@ -32,13 +32,16 @@ fn all_sessions_of_an_application_share_its_login() {
     assert_eq!(reader.info().unwrap().state, flag::RO_PUBLIC_SESSION);
 }
 
+/// User type, PIN, name, what the login is refused with.
+type Case = (UserType, &'static [u8], Option<&'static [u8]>, Option<Error>);
+
 #[test]
 fn every_way_of_naming_a_user_leads_to_that_user() {
     let world = World::with_users();
     let session = world.session();
     let (so, user) = (UserType::So, UserType::User);
     #[rustfmt::skip]
-    let cases: &[(UserType, &[u8], Option<&[u8]>, Option<Error>)] = &[
+    let cases: &[Case] = &[
         (user, b"1234",          None,            None),
         (user, b"user:1234",     None,            None),
         (user, b"app:1234",      None,            None),

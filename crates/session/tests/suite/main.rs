@@ -1,5 +1,7 @@
 //! The token as the C border and the command line see it: tests by subject, each with a world of its own.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 mod logins;
 mod operations;
 mod pins;

@@ -173,3 +173,15 @@ fn a_security_officer_manages_users() {
     assert_eq!(world.library.user_role(SLOT, b"app").unwrap(), Some(Role::NormalUser));
     assert_eq!(world.library.user_role(SLOT, b"kim").unwrap(), None);
 }
+
+#[test]
+fn a_slot_that_cannot_be_used_does_not_take_the_others_along() {
+    let world = World::with_token();
+    let slot = world.data().join("slot-1");
+    std::fs::remove_dir_all(&slot).unwrap();
+    std::fs::write(slot, b"no directory").unwrap();
+    let library = world.another_process();
+    assert_eq!(refused(library.token_info(SlotId(1))), Some(Error::DeviceError));
+    assert_eq!(library.slots(), [SLOT, SlotId(1)]);
+    assert_eq!(library.token_info(SLOT).unwrap().label, "test");
+}

@@ -1,5 +1,6 @@
 //! A directory with tokens, and short ways to say what a test does.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use claviger_rules::attribute::Value;
@@ -61,6 +62,11 @@ impl World {
     /// Another process with the same directory.
     pub(crate) fn another_process(&self) -> Library {
         Library::open(quick(&self.directory)).unwrap()
+    }
+
+    /// The directory of the tokens.
+    pub(crate) fn data(&self) -> PathBuf {
+        quick(&self.directory).token_data
     }
 
     /// A new read/write session.
