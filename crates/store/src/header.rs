@@ -113,3 +113,18 @@ impl Counters {
         change.put(Table::Meta, Self::KEY, &record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bodies_of_docs_format_md_never_change() {
+        let settings = Settings { max_pin_failures: 300, cost: Cost::Strong };
+        let header = Header { token: TokenId([1; 16]), label: [2; 32], serial: [3; 16], mode: Mode::Enforce, settings };
+        let expected = [&[1; 16][..], &[2; 32], &[3; 16], &[2], &[0xac, 0x02], &[2]].concat();
+        assert_eq!(postcard::to_stdvec(&header).unwrap(), expected);
+        let counters = Counters { next_user: 5, next_object: 300 };
+        assert_eq!(postcard::to_stdvec(&counters).unwrap(), [5, 0xac, 0x02]);
+    }
+}

@@ -94,3 +94,14 @@ pub(crate) fn since(
 const fn place(token: TokenId, key: &[u8]) -> Place<'_> {
     Place { token, table: Table::Log, key }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_of_docs_format_md_never_changes() {
+        let parts = Parts { header: true, users: false, objects: vec![ObjectId(7), ObjectId(300)] };
+        assert_eq!(postcard::to_stdvec(&parts).unwrap(), [1, 0, 2, 7, 0xac, 0x02]);
+    }
+}

@@ -106,3 +106,43 @@ pub(crate) fn open_value<T: DeserializeOwned>(key: &SealKey, place: &Place<'_>, 
     let (_, body) = open(key, place, record)?;
     postcard::from_bytes(body.expose()).map_err(|_| Error::Damaged)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys;
+
+    #[test]
+    fn the_frame_of_docs_format_md_never_changes() {
+        let frame = Frame::new(0x0102_0304_0506_0708, true);
+        assert_eq!(frame.bytes(), [1, 1, 1, 2, 3, 4, 5, 6, 7, 8]);
+        let place = Place { token: TokenId([9; 16]), table: Table::Objects, key: &[0xaa, 0xbb] };
+        let aad = [&b"claviger"[..], &frame.bytes(), &[9; 16], &[3], &[0xaa, 0xbb]].concat();
+        assert_eq!(frame.aad(&place), aad);
+    }
+
+    #[test]
+    fn a_record_opens_only_where_it_was_sealed() {
+        let key = keys::device_seal(&Secret::new(vec![7; 32])).unwrap();
+        let place = Place { token: TokenId([9; 16]), table: Table::Users, key: &[0, 1] };
+        let record = seal(&key, &place, Frame::new(5, false), b"body").unwrap();
+        assert_eq!(record.len(), FRAME_LEN + claviger_crypto::seal::OVERHEAD + 4);
+        assert!(open(&key, &place, &record).is_ok_and(|(_, body)| body.expose() == b"body"));
+        let elsewhere = [
+            Place { token: TokenId([8; 16]), ..place },
+            Place { table: Table::Objects, ..place },
+            Place { key: &[0, 2], ..place },
+        ];
+        assert!(elsewhere.iter().all(|place| open(&key, place, &record).is_err()));
+    }
+
+    #[test]
+    fn newer_formats_and_unknown_flags_are_told_apart_from_damage() {
+        let refusal = |record: &[u8]| Frame::parse(record).err();
+        assert_eq!(refusal(&[2; 40]), Some(Error::NewerFormat));
+        assert_eq!(refusal(&[0; 40]), Some(Error::Damaged));
+        assert_eq!(refusal(&[1, 2, 0, 0, 0, 0, 0, 0, 0, 0]), Some(Error::Damaged));
+        assert_eq!(refusal(&[1; 9]), Some(Error::Damaged));
+        assert_eq!(refusal(&[1, 1, 0, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
+}

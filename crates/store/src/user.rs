@@ -153,3 +153,17 @@ pub(crate) fn all(view: &(impl View + ?Sized), device: &SealKey, header: &Header
 const fn place(token: TokenId, key: &[u8]) -> Place<'_> {
     Place { token, table: Table::Users, key }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_of_docs_format_md_never_changes() {
+        let lock = PinLock { cost: Cost::Quick, salt: [4; SALT_LEN], sealed: vec![5; 3] };
+        let name = Name("so".into());
+        let record = Record { name, role: Role::SecurityOfficer, failures: 1, born: 2, reset: 300, lock };
+        let expected = [&[2, b's', b'o', 2, 1, 2, 0xac, 0x02, 0][..], &[4; 16], &[3, 5, 5, 5]].concat();
+        assert_eq!(postcard::to_stdvec(&record).unwrap(), expected);
+    }
+}

@@ -23,7 +23,7 @@ fn a_hundred_forks_under_load_never_hang() {
     let token = Token::new();
     let keys = token.app();
     let (stop, written) = (AtomicBool::new(false), AtomicU32::new(0));
-    let mut hangs = 0;
+    let (mut hangs, mut failures, mut stalls) = (0, 0, 0);
     std::thread::scope(|scope| {
         for _ in 0..BUSY_THREADS {
             scope.spawn(|| be_busy(&token.store, &keys, &stop, &written));
@@ -40,16 +40,19 @@ fn a_hundred_forks_under_load_never_hang() {
             }
             assert!(child > 0);
             match wait(child) {
-                Some(status) => assert_eq!(status, 0, "child {nth}"),
+                Some(status) => failures += u32::from(status != 0),
                 None => hangs += 1,
             }
-            goes_on_from(before, &written);
+            stalls += u32::from(!goes_on_from(before, &written));
+            if failures + hangs + stalls > 5 {
+                break;
+            }
         }
         stop.store(true, Ordering::Relaxed);
     });
     let written = written.load(Ordering::Relaxed);
     println!("{FORKS} forks, {hangs} hangs, {written} commits of the parent meanwhile");
-    assert_eq!(hangs, 0);
+    assert_eq!((hangs, failures, stalls), (0, 0, 0), "children that hung, children that failed, stalls of the parent");
     everything_is_there(&token, &keys, written);
 }
 
@@ -65,6 +68,7 @@ fn be_busy(store: &Store, keys: &Keys, stop: &AtomicBool, written: &AtomicU32) {
 
 fn in_child(parents: &Store, parents_keys: &Keys, dir: &Path, nth: u32) {
     assert_eq!(fork::epoch(), 1);
+    assert_eq!(open_files_named("store.db"), 0, "SQLite must not have a file open across a fork");
     let author = Author::User(parents_keys);
     assert_eq!(parents.generation(), Err(Error::Forked));
     assert_eq!(parents.load(author).err(), Some(Error::Forked));
@@ -75,6 +79,12 @@ fn in_child(parents: &Store, parents_keys: &Keys, dir: &Path, nth: u32) {
     let keys = own.login(false, "app1", PIN).unwrap().keys;
     let (id, _) = make(&own, Author::User(&keys), true, &nth.to_be_bytes());
     assert_eq!(bodies(&own.read(Author::User(&keys), &[id]).unwrap()), [nth.to_be_bytes()]);
+}
+
+fn open_files_named(start: &str) -> usize {
+    let links =
+        std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start))).count()
 }
 
 /// The child's exit status, or `None` when it had to be killed.
@@ -96,12 +106,12 @@ fn wait(child: libc::pid_t) -> Option<i32> {
     None
 }
 
-fn goes_on_from(before: u32, written: &AtomicU32) {
+fn goes_on_from(before: u32, written: &AtomicU32) -> bool {
     let deadline = Instant::now() + TIMEOUT;
-    while written.load(Ordering::Relaxed) <= before {
-        assert!(Instant::now() < deadline, "the parent stands still");
+    while written.load(Ordering::Relaxed) <= before && Instant::now() < deadline {
         std::thread::yield_now();
     }
+    written.load(Ordering::Relaxed) > before
 }
 
 fn everything_is_there(token: &Token, keys: &Keys, written: u32) {
