@@ -124,11 +124,14 @@ impl Attack {
         }
     }
 
-    /// Why this outcome must not be under this policy; `None` when it is as it should be. Of a library without a
-    /// policy nothing is expected, so only a broken attack is a fault.
-    pub fn fault(&self, outcome: &Outcome, policy: Option<Policy>) -> Option<String> {
+    /// Why this outcome must not be under this policy; `None` when it is as it should be. Without a policy nothing is
+    /// expected. Where there are roles, no attack may go untried in enforce.
+    pub fn fault(&self, outcome: &Outcome, policy: Option<Policy>, roles: bool) -> Option<String> {
         match (policy, outcome) {
-            (_, Outcome::Stopped(Stop::NotApplicable(_))) | (None, Outcome::Succeeded(_)) => None,
+            (Some(Policy::Enforce), Outcome::Stopped(Stop::NotApplicable(_))) if roles => {
+                Some("could not be tried".to_owned())
+            }
+            (_, Outcome::Stopped(Stop::NotApplicable(_))) => None,
             (Some(Policy::Enforce), Outcome::Succeeded(_)) => Some("succeeded in enforce".to_owned()),
             (Some(Policy::Enforce), Outcome::Stopped(Stop::Refused(refusals, _))) => self.wrong_code(refusals),
             (Some(Policy::Enforce), Outcome::Stopped(Stop::Harmless(_))) => Some("was not refused".to_owned()),
@@ -166,6 +169,7 @@ fn first_of(ways: Vec<Way<'_>>) -> Result<Evidence, Stop> {
                 refused.extend(refusals);
                 missing.extend(reasons);
             }
+            Err(Stop::NotApplicable(reason)) if missing.contains(&reason) => {}
             Err(Stop::NotApplicable(reason)) => missing.push(reason),
             other => return other,
         }

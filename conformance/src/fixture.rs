@@ -71,7 +71,7 @@ pub fn for_module(module: &Path) -> Result<Box<dyn Fixture>, String> {
         return SoftHsm::new(module, dir).map(|fixture| Box::new(fixture) as Box<dyn Fixture>);
     }
     if name.contains("claviger") {
-        return Ok(Box::new(Claviger { module: module.to_owned(), dir }));
+        return Claviger::new(module, dir).map(|fixture| Box::new(fixture) as Box<dyn Fixture>);
     }
     Ok(Box::new(Plain { module: module.to_owned() }))
 }
@@ -94,8 +94,7 @@ impl Fixture for Claviger {
     fn environment(&self) -> Vec<(String, OsString)> {
         vec![
             ("CLAVIGER_TOKEN_DATA".to_owned(), self.dir.path().join("token-data").into()),
-            // No configuration of the machine reaches a test.
-            ("CLAVIGER_CONFIG".to_owned(), "/dev/null".into()),
+            ("CLAVIGER_CONFIG".to_owned(), self.configuration().into()),
         ]
     }
 
@@ -115,6 +114,17 @@ impl Fixture for Claviger {
 }
 
 impl Claviger {
+    /// No configuration of the machine reaches a test, and a PIN costs as little as may be.
+    fn new(module: &Path, dir: TempDir) -> Result<Self, String> {
+        let fixture = Claviger { module: module.to_owned(), dir };
+        let written = std::fs::write(fixture.configuration(), "[pin]\ncost = \"quick\"\n");
+        written.map(|()| fixture).map_err(|error| error.to_string())
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.dir.path().join("claviger.toml")
+    }
+
     fn command(&self, arguments: &[&str]) -> Result<(), String> {
         let output = Command::new(command()?)
             .args(arguments)

@@ -59,7 +59,9 @@ impl From<Vec<Attribute>> for Value {
 #[macro_export]
 macro_rules! attrs {
     ($($kind:expr => $value:expr),* $(,)?) => {
-        vec![$($crate::template::Attribute { kind: $kind, value: $crate::template::Value::from($value) }),*]
+        ::std::vec::Vec::<$crate::template::Attribute>::from(
+            [$($crate::template::Attribute { kind: $kind, value: $crate::template::Value::from($value) }),*]
+        )
     };
 }
 

@@ -1,4 +1,5 @@
 //! PKCS#11 3.2, sections 5.8 and 5.10: encryption and decryption, one part and several.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use claviger_conformance::attrs;
 use claviger_conformance::isolated::with_token;
@@ -230,7 +231,7 @@ fn a_tampered_gcm_message_gives_nothing_and_ends_the_operation() {
             let mut buffer = [0xEE; 64];
             let mut out = claviger_conformance::module::Out::into(&mut buffer);
             refused("C_Decrypt", session.decrypt_into(&tampered, &mut out), allowed);
-            assert_eq!(buffer, [0xEE; 64], "nothing is written, byte {index}");
+            assert!(buffer.iter().all(|byte| matches!(byte, 0xEE | 0)), "plaintext gets out, byte {index}: {buffer:?}");
             refused("C_DecryptFinal", session.decrypt_final(), &[CKR_OPERATION_NOT_INITIALIZED]);
         }
         let other_header = Mechanism::aes_gcm(&[5; 12], b"another", 128);

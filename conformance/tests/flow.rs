@@ -1,6 +1,7 @@
 //! The flow that trusted keys are for, by C calls alone: the key manager makes the wrapping key, the security officer
 //! trusts it, an application wraps its data key under it, loses it and gets it back. Then the same token from a
 //! second process.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use claviger_conformance::attrs;
 use claviger_conformance::fixture::{Policy, SO_PIN};

@@ -1,6 +1,7 @@
 //! Fork (PKCS#11 3.2, section 2 of the usage guide [PKCS11-UG], "applications and processes"): a child of fork is
 //! another application. It finds the library not initialised, initialises it, works and ends, while the parent's
 //! threads go on; a hundred times, with no call hanging.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

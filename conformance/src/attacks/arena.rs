@@ -124,7 +124,9 @@ impl<'t> Arena<'t> {
     /// As the SO: sets TRUSTED of the key with this label.
     pub(super) fn set_trusted(&self, label: &str, trusted: bool) -> Result<(), Stop> {
         self.become_user(User::So)?;
-        let key = self.find(label)?;
+        let seen = scene("C_FindObjects(LABEL)", self.session.find(&attrs![CKA_LABEL => label]))?;
+        let unseen = || Stop::NotApplicable("the SO does not see the key, so there is no trust to attack".to_owned());
+        let key = seen.first().copied().ok_or_else(unseen)?;
         let template = attrs![CKA_TRUSTED => trusted];
         scene("C_SetAttributeValue(TRUSTED)", self.session.set_attribute_value(key, &template))
     }

@@ -2,7 +2,7 @@
 
 use cryptoki_sys::*;
 
-use super::arena::KEY_WRAP;
+use super::arena::{KEY_WRAP, User};
 use super::{Arena, Evidence, Stop, Way, first_of, scene, step};
 use crate::attrs;
 use crate::mechanism::Mechanism;
@@ -65,17 +65,27 @@ fn minted_in_derive(arena: &Arena<'_>) -> Result<Evidence, Stop> {
 
 fn minted_in_unwrap_template(arena: &Arena<'_>) -> Result<Evidence, Stop> {
     arena.needs_roles()?;
-    arena.become_user(super::arena::User::Kim)?;
+    arena.become_user(User::Kim)?;
+    let ended = inherited_trust(arena);
+    arena.become_user(User::Attacker)?;
+    ended
+}
+
+fn inherited_trust(arena: &Arena<'_>) -> Result<Evidence, Stop> {
     let inherited = attrs![CKA_SENSITIVE => true, CKA_WRAP_WITH_TRUSTED => true, CKA_TRUSTED => true];
     let label = arena.label("candidate");
     let template = attrs![
         CKA_TOKEN => true, CKA_LABEL => &label, CKA_WRAP => true, CKA_UNWRAP => true,
         CKA_UNWRAP_TEMPLATE => inherited,
     ];
-    let born = arena.aes_key(template);
-    arena.become_user(super::arena::User::Attacker)?;
-    step("C_GenerateKey(candidate{UNWRAP_TEMPLATE{TRUSTED=1}})", born)?;
-    Ok(Evidence("a wrapping key under which trust is inherited".to_owned()))
+    let candidate = arena.aes_key(template);
+    let candidate = step("C_GenerateKey(candidate{UNWRAP_TEMPLATE{TRUSTED=1}})", candidate)?;
+    let open = attrs![CKA_SENSITIVE => false, CKA_EXTRACTABLE => true, CKA_ENCRYPT => true];
+    let source = scene("C_GenerateKey(source)", arena.aes_key(open))?;
+    let key_wrap = Mechanism::plain(KEY_WRAP);
+    let blob = step("C_WrapKey(candidate, source)", arena.session.wrap_key(&key_wrap, candidate, source))?;
+    let template = attrs![CKA_CLASS => CKO_SECRET_KEY, CKA_KEY_TYPE => CKK_AES, CKA_TOKEN => false];
+    minted(arena, "C_UnwrapKey(candidate)", arena.session.unwrap_key(&key_wrap, candidate, &blob, &template))
 }
 
 /// A13. Reads every secret part of protected keys and tries to undo SENSITIVE and the loss of EXTRACTABLE.

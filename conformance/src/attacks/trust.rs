@@ -58,20 +58,24 @@ pub(super) fn trust_bad_key(arena: &Arena<'_>) -> Result<Evidence, Stop> {
     let leaving = attrs![CKA_ENCRYPT => true, CKA_EXTRACTABLE => true, CKA_SENSITIVE => true, CKA_VALUE_LEN => 32];
     let ways: Vec<Way<'_>> = vec![
         Box::new(|| {
-            trusted_by_so(arena, User::Kim, "imported by kim", |template| {
+            trusted_by_so(arena, User::Kim, "a key imported by kim", |template| {
                 arena.session.create_object(&with(known.clone(), template))
             })
         }),
         Box::new(|| {
-            trusted_by_so(arena, User::Attacker, "made by a normal user", |template| {
+            trusted_by_so(arena, User::Attacker, "a key made by a normal user", |template| {
                 arena.aes_key(with(made.clone(), template))
             })
         }),
         Box::new(|| {
-            trusted_by_so(arena, User::Kim, "made to decrypt", |template| arena.aes_key(with(data.clone(), template)))
+            trusted_by_so(arena, User::Kim, "a key made to decrypt", |template| {
+                arena.aes_key(with(data.clone(), template))
+            })
         }),
         Box::new(|| {
-            trusted_by_so(arena, User::Kim, "extractable", |template| arena.aes_key(with(leaving.clone(), template)))
+            trusted_by_so(arena, User::Kim, "an extractable key", |template| {
+                arena.aes_key(with(leaving.clone(), template))
+            })
         }),
         Box::new(|| trusted_by_so(arena, User::Attacker, "a public key", |template| public_key(arena, template))),
     ];
@@ -94,16 +98,16 @@ fn trusted_by_so(
 ) -> Result<Evidence, Stop> {
     arena.become_user(maker)?;
     let label = arena.label("bad");
-    let key = scene(format_args!("making a key: {what}"), make(attrs![CKA_TOKEN => true, CKA_LABEL => &label]))?;
+    let key = scene(format_args!("making {what}"), make(attrs![CKA_TOKEN => true, CKA_LABEL => &label]))?;
     arena.become_user(User::So)?;
     let seen = scene("C_FindObjects", arena.session.find(&attrs![CKA_LABEL => &label]))?;
     let key = seen.first().copied().unwrap_or(key);
     let set = arena.session.set_attribute_value(key, &attrs![CKA_TRUSTED => true]);
     let read = set.and_then(|()| arena.session.flag(key, CKA_TRUSTED));
     arena.become_user(User::Attacker)?;
-    match step(format_args!("C_SetAttributeValue(TRUSTED=1) on a key {what}"), read)? {
-        true => Ok(Evidence(format!("a trusted key {what}"))),
-        false => Err(Stop::Harmless(format!("TRUSTED=1 on a key {what} was accepted and ignored"))),
+    match step(format_args!("C_SetAttributeValue(TRUSTED=1) on {what}"), read)? {
+        true => Ok(Evidence(format!("{what}, now trusted"))),
+        false => Err(Stop::Harmless(format!("TRUSTED=1 on {what} was accepted and ignored"))),
     }
 }
 
@@ -170,10 +174,11 @@ pub(super) fn sharee_changes(arena: &Arena<'_>) -> Result<Evidence, Stop> {
         changed("LABEL", attrs![CKA_LABEL => "mine"]),
         changed("SHARED_WITH", attrs![CKA_CLAVIGER_SHARED_WITH => "app1\0app2"]),
         changed("TRUSTED=0", attrs![CKA_TRUSTED => false]),
-        Box::new(|| wrap_out_trusted(arena)),
         Box::new(|| {
             step("C_DestroyObject(kT)", session.destroy_object(trusted))?;
             Ok(Evidence("a key destroyed by a user it is shared with".to_owned()))
         }),
+        // Last, for it logs out and so ends the handle that the others use.
+        Box::new(|| wrap_out_trusted(arena)),
     ])
 }

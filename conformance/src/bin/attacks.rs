@@ -74,8 +74,10 @@ fn inside(id: &str, policy: Option<Policy>) -> ExitCode {
         eprintln!("no attack {id}");
         return ExitCode::FAILURE;
     };
-    let outcome = attack.run(&Token::for_attack());
-    println!("{outcome}\n{}", attack.fault(&outcome, policy).unwrap_or_default());
+    let token = Token::for_attack();
+    let outcome = attack.run(&token);
+    let fault = attack.fault(&outcome, policy, token.users.named.is_some());
+    println!("{outcome}\n{}", fault.unwrap_or_default());
     for detail in outcome.details() {
         println!("{detail}");
     }

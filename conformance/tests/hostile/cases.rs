@@ -31,7 +31,7 @@ const HALF: u64 = 1 << 63;
 /// The words of the argument in a good call.
 pub(crate) fn good(shape: Shape, scene: &mut Scene<'_>) -> Vec<u64> {
     match shape {
-        Shape::Session => vec![scene.session.handle],
+        Shape::Session | Shape::LegacySession => vec![scene.session.handle],
         Shape::Slot => vec![scene.slot],
         Shape::Key(made) => vec![scene.key(made)],
         Shape::Object => vec![scene.data_object()],
@@ -59,6 +59,7 @@ pub(crate) fn good(shape: Shape, scene: &mut Scene<'_>) -> Vec<u64> {
 pub(crate) fn bad(shape: Shape, scene: &mut Scene<'_>) -> Vec<Case> {
     match shape {
         Shape::Session => handles(&[scene.stale_session()], Expect::Only(CKR_SESSION_HANDLE_INVALID)),
+        Shape::LegacySession => handles(&[scene.stale_session()], Expect::Refusal),
         Shape::Slot => vec![
             case("an absurd slot", &[ABSURD], Expect::Only(CKR_SLOT_ID_INVALID)),
             case("a slot that is not there", &[77_777], Expect::Only(CKR_SLOT_ID_INVALID)),

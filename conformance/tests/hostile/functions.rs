@@ -32,6 +32,8 @@ pub(crate) enum Before {
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Session,
+    /// A session that the function does not look at (section 5.20).
+    LegacySession,
     Slot,
     /// A handle of a key made for this.
     Key(Made),
@@ -206,8 +208,8 @@ pub(crate) const FUNCTIONS: &[Function] = functions! {
     C_DeriveKey User [Session, Mechanism(Used::Hkdf), Key(Made::Base), Template(Written::Derived), Place(8)];
     C_SeedRandom User [Session, INPUT];
     C_GenerateRandom User [Session, Filled(32)];
-    C_GetFunctionStatus User [Session];
-    C_CancelFunction User [Session];
+    C_GetFunctionStatus User [LegacySession];
+    C_CancelFunction User [LegacySession];
     C_WaitForSlotEvent NoSession [DoNotBlock, Place(8), Unused];
     C_GetInterfaceList NoSession [List(24)];
     C_GetInterface NoSession [InterfaceName, InterfaceVersion, Place(8), Number(0)];

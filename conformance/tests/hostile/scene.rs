@@ -21,41 +21,53 @@ pub(crate) struct Scene<'t> {
 }
 
 impl<'t> Scene<'t> {
-    /// Puts the library into the state of `before`, whatever state the last case left.
+    /// Puts the library into the state of `before`, whatever state the last case left. A login costs a PIN, so it
+    /// is kept where it will do: sessions stay open until a case ends them.
     pub(crate) fn set(token: &'t Token, before: Before) -> Self {
         let _ = token.module.initialize_null();
         let slot = slot_of_the_token(token);
-        let _ = token.module.close_all_sessions(slot);
+        let wanted = match before {
+            Before::Down | Before::NoSession | Before::Public => CKS_RW_PUBLIC_SESSION,
+            Before::So => CKS_RW_SO_FUNCTIONS,
+            _ => CKS_RW_USER_FUNCTIONS,
+        };
         let session = must("C_OpenSession", token.module.open_session(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION));
         let scene = Scene { token, slot, session, memory: Vec::new() };
-        scene.enter(before);
+        if must("C_GetSessionInfo", session.info()).state != wanted {
+            let _ = session.logout();
+            scene.log_in(wanted);
+        }
+        scene.start(before);
         scene
     }
 
-    fn enter(&self, before: Before) {
+    fn log_in(&self, wanted: CK_STATE) {
+        match wanted {
+            CKS_RW_SO_FUNCTIONS => must("C_Login(CKU_SO)", self.session.login(CKU_SO, SO_PIN)),
+            CKS_RW_USER_FUNCTIONS => self.log_user_in(),
+            _ => {}
+        }
+    }
+
+    /// Just before the call: what the arguments were made of needed a session, the call may need that there is none.
+    pub(crate) fn leave(&self, before: Before) {
         match before {
             Before::Down => must("C_Finalize", self.token.module.finalize()),
             Before::NoSession => must("C_CloseAllSessions", self.token.module.close_all_sessions(self.slot)),
-            Before::Public => self.mend_user(),
-            Before::So => must("C_Login(CKU_SO)", self.session.login(CKU_SO, SO_PIN)),
-            _ => {
-                self.mend_user();
-                must("C_Login(CKU_USER)", self.session.login(CKU_USER, USER_PIN));
-                self.start(before);
-            }
+            _ => {}
         }
     }
 
     /// C_InitToken and C_InitPIN with hostile arguments may have left the user without the usual PIN.
-    fn mend_user(&self) {
+    fn log_user_in(&self) {
         match self.session.login(CKU_USER, USER_PIN) {
-            Ok(()) => must("C_Logout", self.session.logout()),
             Err(Rv(CKR_USER_PIN_NOT_INITIALIZED | CKR_PIN_INCORRECT)) => {
                 must("C_Login(CKU_SO)", self.session.login(CKU_SO, SO_PIN));
                 must("C_InitPIN", self.session.init_pin(USER_PIN));
                 must("C_Logout", self.session.logout());
+                must("C_Login(CKU_USER)", self.session.login(CKU_USER, USER_PIN));
             }
-            Err(rv) => panic!("C_Login: {rv}"),
+            result => must("C_Login(CKU_USER)", result),
         }
     }
 
