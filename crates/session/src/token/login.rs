@@ -1,14 +1,14 @@
 //! Logging in and out, and the counts of sessions that both look at (PKCS#11 3.2 sections 5.6.8 to 5.6.10).
 //! Not how PINs are tried and counted: that is the store.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use claviger_rules::{Error, Refusal, Role, UserId};
 use claviger_store::Keys;
 
 use super::name::{DEFAULT_USER, Who};
-use super::{Access, Token};
+use super::{Counts, Token};
 use crate::{Result, UserType, fault};
 
 /// A user who is logged in.
@@ -35,31 +35,31 @@ pub(super) enum Login {
     Ended,
 }
 
-impl Access {
+impl Login {
     /// What forbids a login of the user `name` before its PIN is even tried.
-    fn refuse_login(&self, is_so: bool, name: &str) -> Result<()> {
-        let (error, reason) = match &self.login {
-            Login::User(user) if user.role.is_so() == is_so && user.name.eq_ignore_ascii_case(name) => {
+    fn refuse_another(&self, open: Counts, is_so: bool, name: &str) -> Result<()> {
+        let (error, reason) = match self {
+            Self::User(user) if user.role.is_so() == is_so && user.name.eq_ignore_ascii_case(name) => {
                 (Error::UserAlreadyLoggedIn, "this user is logged in already")
             }
-            Login::User(_) => (Error::UserAnotherAlreadyLoggedIn, "another user is logged in; log out first"),
-            Login::Nobody | Login::Ended if is_so && self.read_only > 0 => {
+            Self::User(_) => (Error::UserAnotherAlreadyLoggedIn, "another user is logged in; log out first"),
+            Self::Nobody | Self::Ended if is_so && open.read_only > 0 => {
                 (Error::SessionReadOnlyExists, "a security officer cannot log in while a read-only session is open")
             }
-            Login::Nobody | Login::Ended => return Ok(()),
+            Self::Nobody | Self::Ended => return Ok(()),
         };
         Err(Refusal::standard(error, reason))
     }
 
-    fn officer(&self) -> bool {
-        matches!(&self.login, Login::User(user) if user.role.is_so())
+    fn is_officer(&self) -> bool {
+        matches!(self, Self::User(user) if user.role.is_so())
     }
 }
 
 impl Token {
     /// Who is logged in.
     pub(crate) fn login_state(&self) -> Option<Arc<LoggedIn>> {
-        match &self.access().login {
+        match &**self.login.load() {
             Login::User(user) => Some(Arc::clone(user)),
             Login::Nobody | Login::Ended => None,
         }
@@ -71,7 +71,7 @@ impl Token {
         let who = Who::in_pin(pin, is_so);
         let names_nobody = who.pin.len() == pin.len();
         if names_nobody && !is_so && !self.has_user(DEFAULT_USER) {
-            self.access().refuse_login(is_so, who.name)?;
+            self.login.load().refuse_another(*self.counts(), is_so, who.name)?;
             return Err(Refusal::standard(
                 Error::UserPinNotInitialized,
                 "the user `user` does not exist yet; C_InitPIN makes it",
@@ -91,18 +91,18 @@ impl Token {
     }
 
     fn admit(&self, is_so: bool, name: &str, pin: &[u8]) -> Result<()> {
-        self.access().refuse_login(is_so, name)?;
+        self.login.load().refuse_another(*self.counts(), is_so, name)?;
         // Without any lock of ours: it takes as long as the PIN's cost says.
         let login = self.store.login(is_so, name, pin).map_err(fault::store)?;
         let user = login.user;
         let logged_in =
             LoggedIn { user: user.id, name: user.name, role: user.role, reset: user.reset, keys: login.keys };
-        let mut access = self.access_mut();
-        access.refuse_login(is_so, name)?;
-        if access.read_only == 0 && access.read_write == 0 {
+        let counts = self.counts();
+        self.login.load().refuse_another(*counts, is_so, name)?;
+        if *counts == Counts::NONE {
             return Err(Refusal::standard(Error::SessionClosed, "the session was closed meanwhile"));
         }
-        access.login = Login::User(Arc::new(logged_in));
+        self.login.store(Arc::new(Login::User(Arc::new(logged_in))));
         Ok(())
     }
 
@@ -113,8 +113,8 @@ impl Token {
 
     /// C_Logout.
     pub(crate) fn logout(&self) -> Result<()> {
-        let login = core::mem::replace(&mut self.access_mut().login, Login::Nobody);
-        match login {
+        let login = self.end(&self.counts());
+        match *login {
             Login::User(_) => {
                 self.forget_user();
                 Ok(())
@@ -122,6 +122,11 @@ impl Token {
             Login::Nobody => Err(Refusal::standard(Error::UserNotLoggedIn, "nobody is logged in")),
             Login::Ended => Err(fault::store(claviger_store::Error::UserGone)),
         }
+    }
+
+    /// Nobody is logged in from here on; gives who was.
+    fn end(&self, _counts: &MutexGuard<'_, Counts>) -> Arc<Login> {
+        self.login.swap(Arc::new(Login::Nobody))
     }
 
     /// What a logout takes with it (rule R17). The login itself is over already, so whatever a call in another thread
@@ -136,66 +141,67 @@ impl Token {
 
     /// The login is over because another process said so. Running operations keep their keys to their end.
     pub(super) fn end_login(&self, ended: &Arc<LoggedIn>) {
-        let mut access = self.access_mut();
-        if matches!(&access.login, Login::User(user) if Arc::ptr_eq(user, ended)) {
-            access.login = Login::Ended;
-            drop(access);
+        let counts = self.counts();
+        if matches!(&**self.login.load(), Login::User(user) if Arc::ptr_eq(user, ended)) {
+            self.login.store(Arc::new(Login::Ended));
+            drop(counts);
             self.objects.forget_private();
         }
     }
 
     /// Nobody has ever been here: another process initialised the token anew.
     pub(super) fn forget_everybody(&self) {
-        let mut access = self.access_mut();
-        *access = Access::NONE;
+        let mut counts = self.counts();
+        *counts = Counts::NONE;
+        self.end(&counts);
         self.era.fetch_add(1, Ordering::Release);
-        drop(access);
+        drop(counts);
         self.objects.clear();
     }
 
     /// Counts a session in. Gives the era that it is opened in.
     pub(crate) fn enter(&self, writable: bool) -> Result<u64> {
         self.header()?;
-        let mut access = self.access_mut();
-        if !writable && access.officer() {
+        let mut counts = self.counts();
+        if !writable && self.login.load().is_officer() {
             return Err(Refusal::standard(
                 Error::SessionReadWriteSoExists,
                 "a security officer is logged in: sessions are read/write",
             ));
         }
-        let all = access.read_only.saturating_add(access.read_write);
+        let all = counts.read_only.saturating_add(counts.read_write);
         let over = |count, limit| limit != 0 && count >= limit;
-        if over(all, self.defaults.max_sessions) || (writable && over(access.read_write, self.defaults.max_rw_sessions))
+        if over(all, self.defaults.max_sessions) || (writable && over(counts.read_write, self.defaults.max_rw_sessions))
         {
             return Err(Refusal::standard(Error::SessionCount, "the configuration allows no more sessions"));
         }
-        let count = if writable { &mut access.read_write } else { &mut access.read_only };
+        let count = if writable { &mut counts.read_write } else { &mut counts.read_only };
         *count = count.saturating_add(1);
         Ok(self.era())
     }
 
     /// Counts a session of that era out. With the last one the login ends.
     pub(crate) fn leave(&self, writable: bool, era: u64) {
-        let mut access = self.access_mut();
+        let mut counts = self.counts();
         if era != self.era() {
             return;
         }
-        let count = if writable { &mut access.read_write } else { &mut access.read_only };
+        let count = if writable { &mut counts.read_write } else { &mut counts.read_only };
         *count = count.saturating_sub(1);
-        if access.read_only != 0 || access.read_write != 0 {
+        if *counts != Counts::NONE {
             return;
         }
-        let login = core::mem::replace(&mut access.login, Login::Nobody);
-        drop(access);
-        if matches!(login, Login::User(_)) {
+        let login = self.end(&counts);
+        drop(counts);
+        if matches!(*login, Login::User(_)) {
             self.forget_user();
         }
     }
 
     /// Open sessions of this application: read-only, read/write.
     pub(super) fn session_counts(&self) -> (u64, u64) {
-        let access = self.access();
-        (access.read_only, access.read_write)
+        let counts = self.counts();
+        (counts.read_only, counts.read_write)
     }
 }
 

@@ -12,8 +12,9 @@ mod slot;
 mod users;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use arc_swap::{ArcSwap, Guard};
 use claviger_rules::policy::Subject;
 use claviger_rules::{Error, Mode, Refusal};
 use claviger_store::{Header, NewToken, Settings, Store, User};
@@ -30,12 +31,14 @@ pub struct Token {
     slot: SlotId,
     store: Store,
     defaults: Defaults,
-    known: RwLock<Known>,
+    known: ArcSwap<Known>,
     /// The generation of the store that `known` and `objects` stand at.
     seen: AtomicU64,
     catching_up: Mutex<()>,
-    access: RwLock<Access>,
-    /// How often another process was seen to initialise the token anew; changes under the lock of `access`.
+    /// Who is logged in. Read without a lock, changed under that of `counts`.
+    login: ArcSwap<Login>,
+    counts: Mutex<Counts>,
+    /// How often another process was seen to initialise the token anew; changed under the lock of `counts`.
     era: AtomicU64,
     pub(crate) objects: View,
     /// All sessions of the application, those of other tokens too.
@@ -61,15 +64,15 @@ struct Known {
     users: Vec<User>,
 }
 
-/// The application's way in.
-struct Access {
-    login: Login,
+/// Open sessions of the application.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Counts {
     read_only: u64,
     read_write: u64,
 }
 
-impl Access {
-    const NONE: Self = Self { login: Login::Nobody, read_only: 0, read_write: 0 };
+impl Counts {
+    const NONE: Self = Self { read_only: 0, read_write: 0 };
 }
 
 impl Token {
@@ -79,10 +82,11 @@ impl Token {
             slot,
             store,
             defaults,
-            known: RwLock::new(Known { header: None, users: Vec::new() }),
+            known: ArcSwap::from_pointee(Known { header: None, users: Vec::new() }),
             seen: AtomicU64::new(0),
             catching_up: Mutex::new(()),
-            access: RwLock::new(Access::NONE),
+            login: ArcSwap::from_pointee(Login::Nobody),
+            counts: Mutex::new(Counts::NONE),
             era: AtomicU64::new(0),
             objects: View::new(),
             sessions,
@@ -123,7 +127,7 @@ impl Token {
     /// CKR_USER_NOT_LOGGED_IN when another process has ended the login, until C_Logout or a new C_Login.
     pub(crate) fn subject(&self, writable: bool) -> Result<Subject> {
         let mode = self.mode();
-        let login = match &self.access().login {
+        let login = match &**self.login.load() {
             Login::Nobody => None,
             Login::User(user) => Some((user.user, user.role)),
             Login::Ended => return Err(fault::store(claviger_store::Error::UserGone)),
@@ -164,8 +168,7 @@ impl Token {
     }
 
     fn refuse_sessions(&self) -> Result<()> {
-        let access = self.access();
-        if access.read_only == 0 && access.read_write == 0 {
+        if *self.counts() == Counts::NONE {
             return Ok(());
         }
         Err(Refusal::standard(Error::SessionExists, "close this application's sessions with the token first"))
@@ -185,20 +188,12 @@ impl Token {
         self.refresh()
     }
 
-    fn known(&self) -> RwLockReadGuard<'_, Known> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> Guard<Arc<Known>> {
+        self.known.load()
     }
 
-    fn know(&self) -> RwLockWriteGuard<'_, Known> {
-        self.known.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn access(&self) -> RwLockReadGuard<'_, Access> {
-        self.access.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn access_mut(&self) -> RwLockWriteGuard<'_, Access> {
-        self.access.write().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Which of the tokens that were in the slot one after another this is.

@@ -1,8 +1,8 @@
 //! Keeping up with other processes. Whatever a call decides, it decides by the generation that it read when it
 //! entered.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use claviger_store::{Changes, Header, Parts, User, What};
 
@@ -47,7 +47,7 @@ impl Token {
     fn read_users(&self, parts: &Parts) -> Result<()> {
         let header = if parts.header { self.store.header().map_err(fault::store)? } else { self.known().header };
         let users = self.store.users().map_err(fault::store)?;
-        *self.know() = Known { header, users };
+        self.known.store(Arc::new(Known { header, users }));
         self.check_login();
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Token {
         let header = self.store.header().map_err(fault::store)?;
         let users = if header.is_some() { self.store.users().map_err(fault::store)? } else { Vec::new() };
         let is_another = old.is_some() && old.map(|old| old.token) != header.map(|header| header.token);
-        *self.know() = Known { header, users };
+        self.known.store(Arc::new(Known { header, users }));
         if is_another {
             self.forget_everybody();
         } else {
