@@ -1,4 +1,4 @@
-//! A running search: C_FindObjects* (PKCS#11 3.2 section 5.7.9). Not the matching, which `object` does once, when
+//! A running search: C_FindObjects* (PKCS#11 3.2 sections 5.7.7 to 5.7.9). Not the matching, which `object` does once, when
 //! the search is initialised.
 
 use super::slot::{Came, Private};

@@ -287,8 +287,8 @@ mod tests {
 
     /// Chapter 5 of the standard, cell by cell, written down without looking at the table. The clauses:
     ///
-    /// * a: "CKR_OPERATION_ACTIVE: there is already an active operation which prevents Cryptoki from activating the
-    ///   specified operation" (5.1.6).
+    /// * a: CKR_OPERATION_ACTIVE: "there is already an active operation (or combination of active operations) which
+    ///   prevents Cryptoki from activating the specified operation" (5.1.6).
     /// * b: "… can be called with pMechanism set to NULL_PTR to terminate an active operation" (5.8.1 and the like);
     ///   C_SessionCancel ignores a flag "for an operation that has not been initialized" (5.6.5).
     /// * c: "always terminates the active operation unless it returns CKR_BUFFER_TOO_SMALL or is a successful call to

@@ -1,4 +1,4 @@
-//! C_InitPIN and C_SetPIN (PKCS#11 3.2 section 5.5.9 and 5.5.10).
+//! C_InitPIN and C_SetPIN (PKCS#11 3.2 sections 5.5.8 and 5.5.9).
 
 use claviger_rules::policy::{Action, Facts, Subject, authorize};
 use claviger_rules::{Error, Refusal, Role, UserId};
