@@ -333,6 +333,9 @@ fn class_and_type_must_agree_with_the_mechanism() {
     let mut wrong = Template::new();
     wrong.set(A::KEY_TYPE, Value::Ulong(KeyType::GenericSecret.id()));
     assert_eq!(refusal(born(&nu(), &generate_aes(), wrong)).0, Error::TemplateInconsistent);
+    let mut foreign = Template::new();
+    foreign.set(A::KEY_TYPE, Value::Ulong(0x15));
+    assert_eq!(refusal(born(&nu(), &generate_aes(), foreign)).0, Error::TemplateInconsistent, "CKK_DES3");
     let create = Origin { birth: Birth::Create, class: None, key_type: None, mechanism: None, parents: &[] };
     assert_eq!(refusal(born(&nu(), &create, Template::new())).0, Error::TemplateIncomplete);
     let mut unknown = Template::new();

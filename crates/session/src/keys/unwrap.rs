@@ -4,10 +4,10 @@ use claviger_crypto::{Direction, Key, Secret, encoding};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::Usage;
 use claviger_rules::policy::Action;
-use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Refusal, Rule, Template};
+use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Refusal, Rule, Template};
 
 use super::params;
-use super::wrap::check_type;
+use super::wrap::{check_type, made_for_trust};
 use crate::fault::{self, Function};
 use crate::object::{self, Unborn};
 use crate::{MechanismCall, ObjectHandle, Result, Session};
@@ -18,7 +18,7 @@ impl Session {
     /// # Errors
     /// CKR_UNWRAPPING_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED, the template's errors, CKR_MECHANISM_INVALID,
     /// CKR_MECHANISM_PARAM_INVALID, CKR_UNWRAPPING_KEY_TYPE_INCONSISTENT, CKR_WRAPPED_KEY_INVALID,
-    /// CKR_WRAPPED_KEY_LEN_RANGE (rule R14).
+    /// CKR_WRAPPED_KEY_LEN_RANGE.
     pub fn unwrap_key(
         &self,
         call: MechanismCall,
@@ -37,42 +37,101 @@ impl Session {
         check_type(row, &wrapper, Function::Unwrap)?;
         let engine = row.engine.wrap.ok_or(Error::MechanismInvalid)?;
         let unwrapping = wrapper.key(&permit)?;
-        engine.check(Direction::Decrypt, &unwrapping, &params).map_err(told)?;
-        let value = engine.unwrap(&unwrapping, &params, wrapped).map_err(told)?;
-        let key = parse(&unborn, value)?;
+        engine
+            .check(Direction::Decrypt, &unwrapping, &params)
+            .map_err(|error| fault::crypto(Function::Unwrap, error))?;
+        let telling = Telling {
+            uniform: made_for_trust(&subject, &wrapper),
+            filled: subject.mode != Mode::Enforce && FILLING.contains(&row.id),
+        };
+        let value = engine.unwrap(&unwrapping, &params, wrapped).map_err(|error| telling.engine(error))?;
+        let key = telling.parse(&unborn, value)?;
         self.enrol(&subject, vec![(unborn, Some(key))])
             .map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
     }
 }
 
-/// Whatever is wrong with the blob looks alike (rule R10); that is in the table of `fault`.
-const fn told(error: claviger_crypto::Error) -> Refusal {
-    fault::crypto(Function::Unwrap, error)
+/// The mechanisms that fill a payload up to whole blocks.
+const FILLING: [MechanismType; 2] = [MechanismType::AES_ECB, MechanismType::AES_CBC];
+
+/// How what is wrong with a blob is told.
+#[derive(Clone, Copy)]
+struct Telling {
+    /// Rule R10: under a wrapping key made for trust all failures look alike.
+    uniform: bool,
+    /// The mechanism filled the payload up with zeros (AES-ECB and AES-CBC, section 6.13), and the mode lets them be
+    /// cut off again; rule R11 does not.
+    filled: bool,
 }
+
+impl Telling {
+    fn engine(self, error: claviger_crypto::Error) -> Refusal {
+        match error {
+            claviger_crypto::Error::CiphertextLen if !self.uniform => LENGTH,
+            other => fault::crypto(Function::Unwrap, other),
+        }
+    }
+
+    /// Section 5.18.4: a conflict of lengths is CKR_WRAPPED_KEY_LEN_RANGE.
+    const fn length(self) -> Refusal {
+        if self.uniform { INVALID } else { LENGTH }
+    }
+
+    /// The payload without the zeros that a block mode filled it up with.
+    fn cut(self, value: Secret, len: usize) -> Secret {
+        let filling = value.expose().get(len..).unwrap_or_default();
+        let is_filled = self.filled && filling.len() < BLOCK_LEN && filling.iter().all(|byte| *byte == 0);
+        match value.expose().get(..len) {
+            Some(payload) if is_filled => Secret::copy_of(payload),
+            _ => value,
+        }
+    }
+
+    /// Rule R11: class, key type and length must fit the payload exactly.
+    fn parse(self, unborn: &Unborn, value: Secret) -> Result<Key> {
+        let newborn = &unborn.newborn;
+        let key_type = newborn.key_type.unwrap_or(KeyType::GenericSecret);
+        match newborn.class {
+            ObjectClass::SecretKey => self.secret(key_type, newborn.attributes.ulong(AttributeType::VALUE_LEN), value),
+            ObjectClass::PrivateKey => self.private(key_type, value),
+            _ => Err(Refusal::standard(Error::TemplateInconsistent, "only secret and private keys are unwrapped")),
+        }
+    }
+
+    fn secret(self, key_type: KeyType, asked: Option<u64>, value: Secret) -> Result<Key> {
+        let value = match asked.and_then(|len| usize::try_from(len).ok()) {
+            Some(len) => self.cut(value, len),
+            None => value,
+        };
+        if asked.is_some_and(|len| len != value.len() as u64) {
+            return Err(self.length());
+        }
+        object::secret(key_type, value).map_err(|_| self.length())
+    }
+
+    fn private(self, key_type: KeyType, value: Secret) -> Result<Key> {
+        let len = value.expose().iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        // PKCS#8 may itself end in zeros, so each length is tried from the whole payload down.
+        let key = (len..=value.len())
+            .rev()
+            .take(if self.filled { BLOCK_LEN } else { 1 })
+            .find_map(|len| encoding::read_private_key_info(value.expose().get(..len)?).ok())
+            .ok_or(INVALID)?;
+        let is_rsa = key.rsa_parts().is_some();
+        if is_rsa == (key_type == KeyType::Rsa) { Ok(key) } else { Err(INVALID) }
+    }
+}
+
+const BLOCK_LEN: usize = 16;
+
+const LENGTH: Refusal = Refusal::new(
+    Error::WrappedKeyLenRange,
+    Rule::R11,
+    "the wrapped key does not have the length of the template's key",
+);
 
 const INVALID: Refusal = Refusal::new(
     Error::WrappedKeyInvalid,
     Rule::R11,
     "this is not a key of the template's class, type and length, wrapped by this mechanism under this key",
 );
-
-/// Rule R11: class, key type and length must fit the payload exactly; nothing is cut off.
-fn parse(unborn: &Unborn, value: Secret) -> Result<Key> {
-    let newborn = &unborn.newborn;
-    let key_type = newborn.key_type.unwrap_or(KeyType::GenericSecret);
-    match newborn.class {
-        ObjectClass::SecretKey => {
-            let asked = newborn.attributes.ulong(AttributeType::VALUE_LEN);
-            if asked.is_some_and(|len| len != value.len() as u64) {
-                return Err(INVALID);
-            }
-            object::secret(key_type, value).map_err(|_| INVALID)
-        }
-        ObjectClass::PrivateKey => {
-            let key = encoding::read_private_key_info(value.expose()).map_err(|_| INVALID)?;
-            let is_rsa = key.rsa_parts().is_some();
-            if is_rsa == (key_type == KeyType::Rsa) { Ok(key) } else { Err(INVALID) }
-        }
-        _ => Err(Refusal::standard(Error::TemplateInconsistent, "only secret and private keys are unwrapped")),
-    }
-}

@@ -93,8 +93,8 @@ const fn told(error: claviger_crypto::Error) -> Refusal {
     fault::crypto(Function::Wrap, error)
 }
 
-/// Whether the rules of wrapping keys made for trust apply: IVs of the token alone.
-fn made_for_trust(subject: &Subject, entry: &Entry) -> bool {
+/// Whether the rules of wrapping keys made for trust apply: IVs of the token alone, one answer for all failures.
+pub(super) fn made_for_trust(subject: &Subject, entry: &Entry) -> bool {
     subject.mode == Mode::Enforce && entry.object.lifecycle() != Lifecycle::Data
 }
 
