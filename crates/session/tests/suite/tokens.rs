@@ -1,9 +1,10 @@
 //! Tokens: made, made again, described; and their users.
 
-use claviger_rules::{Error, MechanismType, Mode, Role};
-use claviger_session::{Config, Library, SlotId, UserType, flag};
+use claviger_rules::attribute::Value;
+use claviger_rules::{AttributeType, Error, MechanismType, Mode, Role, Template};
+use claviger_session::{Config, Library, MechanismCall, SlotId, UserType, flag};
 
-use crate::world::{PIN, SLOT, SO_PIN, World, initialize, refused};
+use crate::world::{PIN, SLOT, SO_PIN, World, initialize, refused, template};
 
 #[test]
 fn slots_are_numbered_as_configured_and_never_move() {
@@ -184,4 +185,22 @@ fn a_slot_that_cannot_be_used_does_not_take_the_others_along() {
     assert_eq!(refused(library.token_info(SlotId(1))), Some(Error::DeviceError));
     assert_eq!(library.slots(), [SLOT, SlotId(1)]);
     assert_eq!(library.token_info(SLOT).unwrap().label, "test");
+}
+
+#[test]
+fn a_user_who_owns_objects_is_not_deleted() {
+    let world = World::with_users();
+    let session = world.login("app");
+    let kept = template([(AttributeType::TOKEN, Value::Bool(true)), (AttributeType::VALUE_LEN, Value::Ulong(32))]);
+    let key = session.generate_key(MechanismCall::plain(MechanismType::AES_KEY_GEN), kept).unwrap();
+    session.logout().unwrap();
+    assert_eq!(world.as_officer(|officer| refused(officer.delete_user("app"))), Some(Error::ActionProhibited));
+    session.login(UserType::User, b"app:1234").unwrap();
+    assert_eq!(refused(session.destroy_object(key)), Some(Error::ObjectHandleInvalid));
+    session.find_init(Template::new()).unwrap();
+    let found = session.find(9).unwrap();
+    assert_eq!(found.len(), 1);
+    session.destroy_object(found[0]).unwrap();
+    session.logout().unwrap();
+    world.as_officer(|officer| officer.delete_user("app")).unwrap();
 }
