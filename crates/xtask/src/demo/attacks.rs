@@ -7,7 +7,7 @@ use super::stage::Stage;
 use crate::screen;
 
 /// The attacks that are shown.
-const SHOWN: [&str; 3] = ["A1", "A3", "A7"];
+const SHOWN: [&str; 3] = ["A1", "A7", "A8"];
 
 /// Shows each attack on both tokens.
 pub(super) fn show(stage: &mut Stage) -> Result<(), String> {
@@ -16,7 +16,10 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), String> {
         let attack = Attack::find(id).ok_or_else(|| format!("There is no attack {id}."))?;
         screen::say(&format!("{id}: {} (stopped by {})", attack.name, attack.rules));
         for (slot, policy) in SLOTS {
-            let outcome = attack.run(stage.in_slot(slot));
+            let token = stage.in_slot(slot);
+            let outcome = attack.run(token);
+            // An attack leaves its user logged in.
+            token.module.close_all_sessions(slot).map_err(|rv| format!("C_CloseAllSessions: {rv}."))?;
             report(stage, policy, &outcome)?;
         }
     }
@@ -31,16 +34,18 @@ fn report(stage: &Stage, policy: &str, outcome: &Outcome) -> Result<(), String> 
         ("enforce", Outcome::Stopped(Stop::Refused(refusals, _))) => {
             for refusal in refusals {
                 screen::call(&format!("{policy}: {}", refusal.step), &refusal.rv.to_string(), true);
-            }
-            if let Some(reason) = stage.last_reason() {
-                screen::aside(&reason);
+                if let Some(reason) = stage.reason(refusal.rv) {
+                    screen::aside(&reason);
+                }
             }
             Ok(())
         }
         ("standard", Outcome::Succeeded(evidence)) => {
-            screen::aside(&format!("On plain PKCS#11 it works: {}.", evidence.0));
+            screen::aside(&format!("With policy standard, which is plain PKCS#11, it succeeds: {}.", evidence.0));
             Ok(())
         }
-        (policy, outcome) => Err(format!("In {policy} the attack ended otherwise: {outcome}.")),
+        (policy, outcome) => {
+            Err(format!("In {policy} the attack ended otherwise: {outcome}: {}.", outcome.details().join("; ")))
+        }
     }
 }

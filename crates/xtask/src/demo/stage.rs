@@ -43,11 +43,11 @@ impl Stage {
         &self.token
     }
 
-    /// Rule and reason of the last refusal in the library's log: "rule R1: …".
-    pub(super) fn last_reason(&self) -> Option<String> {
+    /// Rule and reason of the last refusal with this value in the library's log: "rule R1: …".
+    pub(super) fn reason(&self, rv: Rv) -> Option<String> {
         let text = std::fs::read_to_string(&self.log).ok()?;
-        let (_, refusal) = text.lines().last()?.split_once(" CKR_")?;
-        let (_, rule) = refusal.split_once('(')?;
+        let refusal = format!(" {rv} (");
+        let (_, rule) = text.lines().rev().find_map(|line| line.split_once(&refusal))?;
         let (rule, reason) = rule.split_once("): ")?;
         let reason = reason.rsplit_once(' ').map_or(reason, |(reason, _microseconds)| reason);
         Some(format!("{rule}: {reason}"))
@@ -81,7 +81,7 @@ impl Stage {
             }
             Err(rv) => {
                 screen::call(call, &rv.to_string(), rv.0 == expected);
-                if let Some(reason) = self.last_reason() {
+                if let Some(reason) = self.reason(rv) {
                     screen::aside(&reason);
                 }
                 if rv.0 == expected { Ok(()) } else { Err(format!("{call}: {rv}, expected {}.", Rv(expected))) }
