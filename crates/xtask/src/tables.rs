@@ -37,5 +37,5 @@ fn path(workspace: &Workspace, name: &str) -> PathBuf {
 fn text(workspace: &Workspace, name: &str) -> std::io::Result<String> {
     let mut cargo = workspace.cargo(&["run", "--quiet", "--package", "claviger", "--", "table", name]);
     let body = output(&mut cargo).map_err(std::io::Error::other)?;
-    Ok(format!("# {name}\n\nWritten by `cargo xtask tables`. Do not edit.\n\n{body}"))
+    Ok(format!("# Table: {name}\n\nWritten by `cargo xtask tables`. Do not edit.\n\n{body}"))
 }

@@ -29,7 +29,7 @@ const DIRECTION: [(&str, &[&str]); 9] = [
     ("claviger-pkcs11", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-session"]),
     ("claviger", &["claviger-crypto", "claviger-rules", "claviger-session"]),
     ("claviger-conformance", &[]),
-    ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules"]),
+    ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules", "claviger-session"]),
     ("xtask", &["claviger-conformance", "claviger-crypto"]),
 ];
 
