@@ -31,6 +31,9 @@ fn main() -> Result<()> {
     median("commit of 10k objects", 1, || store.commit(author, &many).map(drop))?;
     median("load of 10k objects", 5, || store.load(author).map(drop))?;
     median("open a slot", 9, || root.slot(0).map(drop))?;
+    drop(store);
+    median("open, commit, close", 101, || root.slot(0)?.commit(author, &[object()]).map(drop))?;
+    let store = root.slot(0)?;
     let start = Instant::now();
     for _ in 0..1_000_000 {
         black_box(store.generation()?);

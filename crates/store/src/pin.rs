@@ -40,8 +40,8 @@ macro_rules! costs {
 costs! {
     /// 19 MiB, two passes: OWASP's minimum. For CI, where tokens live for minutes.
     Quick    "quick"    19_456  2;
-    /// 64 MiB, two passes. The default.
-    Standard "standard" 65_536  2;
+    /// 48 MiB, two passes. The default.
+    Standard "standard" 49_152  2;
     /// 256 MiB, three passes. For PINs that guard a token file others can copy.
     Strong   "strong"   262_144 3;
 }

@@ -98,17 +98,19 @@ fn unknown_names_and_wrong_types_count_for_nobody() {
 fn an_unknown_name_takes_as_long_as_a_wrong_pin() {
     let token = limited(0);
     token.add_user("app1");
-    let best = |name: &str| {
-        let time = |_| {
-            let start = Instant::now();
-            assert!(token.store.login(false, name, b"0000").is_err());
-            start.elapsed()
-        };
-        (0..8).map(time).min().unwrap()
+    let time = |name: &str| {
+        let start = Instant::now();
+        assert!(token.store.login(false, name, b"0000").is_err());
+        start.elapsed()
     };
-    let (known, unknown) = (best("app1"), best("nobody"));
-    assert!(known > Duration::from_millis(2), "no Argon2 in {known:?}");
-    assert!(known < unknown * 2 && unknown < known * 2, "{known:?} against {unknown:?}");
+    // The shortest of many, in turns: a busy machine only ever adds time.
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    let alike = (0..50).any(|round| {
+        (known, unknown) = (known.min(time("app1")), unknown.min(time("nobody")));
+        round >= 3 && known < unknown * 3 / 2 && unknown < known * 3 / 2
+    });
+    assert!(alike, "{known:?} against {unknown:?}");
+    assert!(known > Duration::from_millis(5), "no Argon2 in {known:?}");
 }
 
 #[test]
