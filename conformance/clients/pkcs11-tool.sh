@@ -4,6 +4,8 @@
 #
 #   CLAVIGER_MODULE   the library [default: the debug build]
 #
+# apt: opensc openssl
+#
 # Prints a line for each check and "N passed, M failed" at the end; the exit status is 0 when nothing failed.
 set -euo pipefail
 

@@ -65,6 +65,14 @@ pub fn with_fresh_fixture(test: &str, more: &[(String, String)]) -> Finished {
     child(test, &*fresh(), more)
 }
 
+/// From inside a test's child: starts the program once more for the same test, as a second application that finds the
+/// same token, with `more` in its environment.
+pub fn second_process(more: &[(String, String)]) -> Finished {
+    let mut command = command_for(&std::env::var(CHILD).unwrap_or_default());
+    command.envs(more.iter().cloned());
+    finish(command)
+}
+
 /// How a child ended.
 pub struct Finished {
     /// `None` when it was still running after the longest time allowed.

@@ -5,16 +5,19 @@
 
 use claviger_conformance::attrs;
 use claviger_conformance::fixture::{Policy, SO_PIN};
-use claviger_conformance::isolated::with_roles;
+use claviger_conformance::isolated::{second_process, with_roles};
 use claviger_conformance::mechanism::Mechanism;
 use claviger_conformance::module::Out;
-use claviger_conformance::raw::fork;
 use claviger_conformance::samples::{try_aes_key, unwrapped};
 use claviger_conformance::session::{Object, Session};
 use claviger_conformance::template::Attribute;
 use claviger_conformance::token::{Token, must, refused};
 use claviger_conformance::vendor::{CKA_CLAVIGER_OWNER, CKA_CLAVIGER_SHARED_WITH};
 use cryptoki_sys::*;
+
+/// What the first process hands to the second.
+const CIPHER: &str = "CONFORMANCE_CIPHER";
+const BLOB: &str = "CONFORMANCE_BLOB";
 
 const PLAIN: &[u8] = b"what app1 wants back";
 
@@ -81,6 +84,9 @@ fn restored() -> Vec<Attribute> {
 #[test]
 fn a_key_leaves_under_a_trusted_key_and_comes_back() {
     with_roles(Policy::Enforce, |token| {
+        if let (Ok(cipher), Ok(blob)) = (std::env::var(CIPHER), std::env::var(BLOB)) {
+            return second_application(token, &hex::decode(cipher).unwrap(), &hex::decode(blob).unwrap());
+        }
         let session = token.session();
         let key_wrap = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
         become_user(&session, CKU_USER, &token.named().kim);
@@ -124,25 +130,26 @@ fn a_key_leaves_under_a_trusted_key_and_comes_back() {
         assert!(by_label(&session, "data key").is_empty());
         assert_eq!(by_label(&session, "kT").len(), 1);
 
-        in_a_second_process(token, &cipher, &blob);
+        let found = [(CIPHER, &cipher), (BLOB, &blob)].map(|(name, bytes)| (name.to_owned(), hex::encode(bytes)));
+        let second = second_process(&found);
+        assert!(second.output.contains("the second process is done"), "{}", second.output);
     });
 }
 
 /// The same objects, users and trust, seen by another application.
-fn in_a_second_process(token: &Token, cipher: &[u8], blob: &[u8]) {
-    let second = fork(|| {
-        must("C_Initialize in the second process", token.module.initialize_null());
-        let session = token.session();
-        become_user(&session, CKU_USER, &token.named().app1);
-        let (trusted, key) = (one(&session, "kT"), one(&session, "data key"));
-        assert!(must("TRUSTED", session.flag(trusted, CKA_TRUSTED)));
-        assert_eq!(must("C_Decrypt", session.decrypt(&gcm(), key, cipher)), PLAIN);
-        let key_wrap = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
-        must("C_UnwrapKey", session.unwrap_key(&key_wrap, trusted, blob, &restored()));
-        must("C_WrapKey", session.wrap_key(&key_wrap, trusted, key));
-        0
-    });
-    assert_eq!(second.unwrap().wait(std::time::Duration::from_secs(60)), Some(0), "the second process");
+fn second_application(token: &Token, cipher: &[u8], blob: &[u8]) {
+    let session = token.session();
+    assert_eq!(must("C_GetSessionInfo", session.info()).state, CKS_RW_PUBLIC_SESSION);
+    become_user(&session, CKU_USER, &token.named().app1);
+    let (trusted, key) = (one(&session, "kT"), one(&session, "data key"));
+    assert!(must("TRUSTED", session.flag(trusted, CKA_TRUSTED)));
+    assert_eq!(must("C_Decrypt", session.decrypt(&gcm(), key, cipher)), PLAIN);
+    let key_wrap = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
+    must("C_UnwrapKey", session.unwrap_key(&key_wrap, trusted, blob, &restored()));
+    must("C_WrapKey", session.wrap_key(&key_wrap, trusted, key));
+    become_user(&session, CKU_USER, &token.named().app2);
+    assert!(by_label(&session, "kT").is_empty() && by_label(&session, "data key").is_empty());
+    println!("the second process is done");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 """python-pkcs11: uses the token that PyKCS11 made, from another process, with the client's own default templates."""
 
+import hashlib
 import sys
 
 import pkcs11
@@ -38,9 +39,10 @@ with token.open(rw=True, user_pin="1234") as session:
         KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
     )
     public, private = curve.generate_keypair()
-    signature = private.sign(b"message", mechanism=Mechanism.ECDSA_SHA256)
-    assert public.verify(b"message", signature, mechanism=Mechanism.ECDSA_SHA256)
-    assert not public.verify(b"massage", signature, mechanism=Mechanism.ECDSA_SHA256)
+    digest = hashlib.sha256(b"message").digest()
+    signature = private.sign(digest, mechanism=Mechanism.ECDSA)
+    assert public.verify(digest, signature, mechanism=Mechanism.ECDSA)
+    assert not public.verify(digest[::-1], signature, mechanism=Mechanism.ECDSA)
     assert encode_ec_public_key(public)
 
     for each in (*notes, aes):
