@@ -1,4 +1,4 @@
-//! Programs that fork. Not a lock between processes: that is [`crate::turn`].
+//! Programs that fork. Not a lock between processes: that is `turn.rs`.
 //!
 //! SQLite must not have a connection open across `fork`: its list of open files and its POSIX locks
 //! belong to the process, and both would lie in the child ("How to corrupt an SQLite database file",

@@ -2,7 +2,7 @@
 //! it returns (sqlite.org/pragma.html#pragma_synchronous). Why: docs/decisions/0001-store-engine.md.
 //!
 //! One connection writes and one reads, so that a reader never waits for a writer, here or in another
-//! process. Writers take turns ([`Turn`]). No connection is open across a fork ([`crate::fork`]).
+//! process. Writers take turns (`turn.rs`). No connection is open across a fork ([`crate::fork`]).
 //!
 //! The file may have been written by an enemy: its schema must be ours word for word (no triggers, no
 //! views), and what is in the tables is opaque here and sealed.
