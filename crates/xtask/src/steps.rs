@@ -81,7 +81,7 @@ fn sequence<'a>(workspace: &Workspace, steps: impl Iterator<Item = &'a Step>) ->
         outcome.map_err(|error| format!("{error}\nRun this step alone: cargo xtask test --only {}", step.name))?;
         passed += 1;
     }
-    screen::success(&format!("{passed} steps passed in {:.0} s.", begun.elapsed().as_secs_f64()));
+    screen::success(&format!("Steps passed: {passed}, in {:.0} s.", begun.elapsed().as_secs_f64()));
     Ok(())
 }
 
@@ -128,14 +128,11 @@ fn under_test<'a>(workspace: &Workspace, command: &'a mut Command) -> &'a mut Co
 fn clients(workspace: &Workspace) -> Outcome {
     release(workspace)?;
     let scripts = client_scripts(workspace)?;
-    let bin = tools::provide(workspace, &scripts)?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = bin.into_iter().chain(std::env::split_paths(&path));
-    let path = std::env::join_paths(places).map_err(|error| format!("PATH: {error}."))?;
+    tools::provide(workspace, &scripts)?;
     for script in scripts {
         let started = Instant::now();
         let name = script.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let outcome = run(under_test(workspace, workspace.command("bash").arg(&script).env("PATH", &path)));
+        let outcome = run(under_test(workspace, workspace.command("bash").arg(&script)));
         screen::step(&name, outcome.is_ok(), started.elapsed().as_secs_f64());
         outcome?;
     }
