@@ -21,13 +21,20 @@ pub enum Occasion {
 pub fn apply(mode: Mode, occasion: Occasion, attributes: &mut Template, template: &Template) -> Result<(), Refusal> {
     let mut changed = attributes.clone();
     for (attribute, value) in template.iter() {
-        check(occasion, attributes, attribute, value)?;
+        check(mode, occasion, attributes, attribute, value)?;
         if !(mode == Mode::Enforce && attribute == AttributeType::PRIVATE && holds_secret(attributes)) {
             changed.set(attribute, value.clone());
         }
     }
-    if mode == Mode::Enforce {
+    if mode == Mode::Enforce && holds_secret(attributes) {
         raise(&mut changed, template)?;
+        // Rules R17, for what was born before the token was tightened, and R16: no check value of a wrapping key.
+        if occasion == Occasion::Copy {
+            changed.set(AttributeType::PRIVATE, Value::Bool(true));
+        }
+        if changed.flag(AttributeType::WRAP) || changed.flag(AttributeType::UNWRAP) {
+            changed.remove(AttributeType::CHECK_VALUE);
+        }
     }
     *attributes = changed;
     Ok(())
@@ -41,7 +48,13 @@ fn class_of(attributes: &Template) -> Option<ObjectClass> {
     attributes.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id)
 }
 
-fn check(occasion: Occasion, present: &Template, attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
+fn check(
+    mode: Mode,
+    occasion: Occasion,
+    present: &Template,
+    attribute: AttributeType,
+    value: &Value,
+) -> Result<(), Refusal> {
     let row = attribute
         .row()
         .ok_or(Refusal::standard(Error::AttributeTypeInvalid, "the token does not know this attribute"))?;
@@ -55,7 +68,7 @@ fn check(occasion: Occasion, present: &Template, attribute: AttributeType, value
         Change::Free => true,
         Change::OnlyTrue => new == Some(true) || old == new,
         Change::OnlyFalse => new == Some(false) || old == new,
-        Change::OnCopy => occasion == Occasion::Copy && !loosens(attribute, old, new),
+        Change::OnCopy => occasion == Occasion::Copy && !(mode == Mode::Enforce && loosens(attribute, old, new)),
         Change::Fixed => {
             occasion == Occasion::Copy
                 && row.shown == crate::attribute::Shown::Open
@@ -64,7 +77,7 @@ fn check(occasion: Occasion, present: &Template, attribute: AttributeType, value
         Change::Officer => new == Some(false) && old != Some(true),
         Change::Token | Change::Share => false,
     };
-    if permitted { Ok(()) } else { Err(REFUSAL) }
+    if permitted { value.check_limits() } else { Err(REFUSAL) }
 }
 
 const REFUSAL: Refusal =
@@ -82,8 +95,10 @@ fn loosens(attribute: AttributeType, old: Option<bool>, new: Option<bool>) -> bo
 /// Rule R1 at a change: WRAP_WITH_TRUSTED raises SENSITIVE, and SENSITIVE on an extractable key raises
 /// WRAP_WITH_TRUSTED; denying it in the same template is refused.
 fn raise(changed: &mut Template, template: &Template) -> Result<(), Refusal> {
-    if !holds_secret(changed) {
-        return Ok(());
+    let denies_both = template.flag_given(AttributeType::SENSITIVE) == Some(false)
+        && template.flag_given(AttributeType::WRAP_WITH_TRUSTED) == Some(true);
+    if denies_both {
+        return Err(Refusal::new(Error::TemplateInconsistent, Rule::R1, "WRAP_WITH_TRUSTED implies SENSITIVE"));
     }
     if changed.flag(AttributeType::WRAP_WITH_TRUSTED) {
         changed.set(AttributeType::SENSITIVE, Value::Bool(true));

@@ -216,7 +216,7 @@ attributes! {
     HASH_OF_SUBJECT_PUBLIC_KEY = 0x0000_008a Bytes   Open   CERTIFICATE CREATE    NEVER    Fixed;
     HASH_OF_ISSUER_PUBLIC_KEY = 0x0000_008b Bytes    Open   CERTIFICATE CREATE    NEVER    Fixed;
     NAME_HASH_ALGORITHM     = 0x0000_008c Ulong      Open   CERTIFICATE CREATE    NEVER    Fixed;
-    CHECK_VALUE             = 0x0000_0090 Bytes      Open   CHECKED     ALWAYS    NEVER    Fixed;
+    CHECK_VALUE             = 0x0000_0090 Bytes      Open   CHECKED     CREATE    NEVER    Fixed;
     KEY_TYPE                = 0x0000_0100 Ulong      Open   KEYS        ALWAYS    CREATE   Fixed;
     SUBJECT                 = 0x0000_0101 Bytes      Open   NAMED       ALWAYS    NEVER    Free;
     ID                      = 0x0000_0102 Bytes      Open   IDENTIFIED  ALWAYS    NEVER    Free;

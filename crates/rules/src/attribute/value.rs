@@ -6,6 +6,11 @@ use zeroize::Zeroizing;
 use super::{Kind, Template};
 use crate::{Error, Refusal};
 
+/// The longest byte array an attribute may hold.
+const MAX_BYTES: usize = 64 * 1024;
+/// The most entries of an array.
+const MAX_ENTRIES: usize = 1024;
+
 /// The value of one attribute. Bytes are wiped on drop, whatever they hold.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
@@ -62,6 +67,24 @@ impl Value {
             Self::Template(_) => return None,
         };
         Some(Zeroizing::new(bytes))
+    }
+
+    /// Whether the value is of a size that an object may hold, nested values included.
+    ///
+    /// # Errors
+    /// CKR_ATTRIBUTE_VALUE_INVALID.
+    pub fn check_limits(&self) -> Result<(), Refusal> {
+        let within = match self {
+            Self::Bytes(bytes) => bytes.len() <= MAX_BYTES,
+            Self::Mechanisms(list) => list.len() <= MAX_ENTRIES,
+            Self::Template(template) => {
+                template.iter().count() <= MAX_ENTRIES && template.iter().all(|(_, value)| value.check_limits().is_ok())
+            }
+            Self::Bool(_) | Self::Ulong(_) | Self::Date(_) => true,
+        };
+        let refusal =
+            Refusal::standard(Error::AttributeValueInvalid, "the value is longer than 64 KiB or 1024 entries");
+        if within { Ok(()) } else { Err(refusal) }
     }
 
     /// The flag, if it is one.

@@ -17,7 +17,7 @@ use crate::policy::Subject;
 use crate::{Calling, KeyType, MechanismType, Mode, Object, ObjectClass, Refusal, Template};
 
 pub use candidate::is_candidate;
-pub use size::check_size;
+pub use size::{check_size, check_size_after};
 
 /// How an object comes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ pub(super) fn settle(
     attributes: &mut Template,
 ) -> Result<(), Refusal> {
     if class.has_secret() {
-        let (sensitive, extractable) = secrecy(origin.birth, attributes)?;
+        let (sensitive, extractable) = secrecy(mode, origin.birth, attributes)?;
         attributes.set(AttributeType::SENSITIVE, Value::Bool(sensitive));
         attributes.set(AttributeType::EXTRACTABLE, Value::Bool(extractable));
         if mode == Mode::Enforce {
@@ -33,10 +33,10 @@ const UNAVAILABLE: u64 = u64::MAX;
 
 /// SENSITIVE defaults to true. EXTRACTABLE defaults to the contrary of SENSITIVE *as given*, and on unwrap to
 /// true, as the standard says.
-fn secrecy(birth: Birth, attributes: &Template) -> Result<(bool, bool), Refusal> {
+fn secrecy(mode: Mode, birth: Birth, attributes: &Template) -> Result<(bool, bool), Refusal> {
     let given = attributes.flag_given(AttributeType::SENSITIVE);
     let wants_trusted = attributes.flag(AttributeType::WRAP_WITH_TRUSTED);
-    if given == Some(false) && wants_trusted {
+    if mode == Mode::Enforce && given == Some(false) && wants_trusted {
         return Err(Refusal::new(
             Error::TemplateInconsistent,
             Rule::R1,

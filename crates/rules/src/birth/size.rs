@@ -1,7 +1,7 @@
 //! Rule R14: the least sizes of protected keys.
 
 use super::Birth;
-use crate::{AttributeType, Error, KeyType, Mode, Refusal, Rule, Template};
+use crate::{AttributeType, Error, KeyType, Mode, Object, Refusal, Rule, Template};
 
 /// Checks a key of `bits` against the least size that its protection asks for.
 ///
@@ -25,4 +25,22 @@ pub fn check_size(
     }
     let error = if birth == Birth::Unwrap { Error::WrappedKeyLenRange } else { Error::KeySizeRange };
     Err(Refusal::new(error, Rule::R14, "a protected key has at least 16 bytes, RSA 2048 bits, EC 256 bits"))
+}
+
+/// The same for a key that a change or a copy may have made a protected one.
+///
+/// # Errors
+/// CKR_KEY_SIZE_RANGE.
+pub fn check_size_after(mode: Mode, object: &Object) -> Result<(), Refusal> {
+    let Some(key_type) = object.key_type().filter(|_| object.class().is_some_and(crate::ObjectClass::has_secret))
+    else {
+        return Ok(());
+    };
+    let attributes = &object.attributes;
+    let bits = match key_type {
+        KeyType::Rsa => attributes.bytes(AttributeType::MODULUS).map_or(0, |modulus| modulus.len() as u64 * 8),
+        KeyType::Ec => attributes.bytes(AttributeType::VALUE).map_or(0, |scalar| scalar.len() as u64 * 8),
+        _ => attributes.ulong(AttributeType::VALUE_LEN).unwrap_or(0).saturating_mul(8),
+    };
+    check_size(mode, Birth::Create, key_type, bits, attributes)
 }

@@ -68,10 +68,7 @@ fn check_one(
 
 /// Limits on values that the type alone does not say.
 fn well_formed(attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
-    let too_long = value.as_bytes().is_some_and(|bytes| bytes.len() > MAX_BYTES);
-    if too_long {
-        return Err(Refusal::standard(Error::AttributeValueInvalid, "the value is longer than 64 KiB"));
-    }
+    value.check_limits()?;
     if attribute == AttributeType::ALWAYS_AUTHENTICATE && value.as_bool() == Some(true) {
         return Err(Refusal::new(
             Error::AttributeValueInvalid,
@@ -81,9 +78,6 @@ fn well_formed(attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
     }
     Ok(())
 }
-
-/// The longest byte array an attribute may hold.
-const MAX_BYTES: usize = 64 * 1024;
 
 /// Rule R16: nested templates hold no values, or matching them would be an oracle; and R6: none mints trust.
 pub(super) fn check_nested(template: &Template) -> Result<(), Refusal> {

@@ -53,6 +53,8 @@ requirements! {
                     |s, f| !f.private || (s.user.is_some() && (!s.officer || f.relation == Relation::Officer));
    LoggedInToChange Always  UserNotLoggedIn          Standard "log in as the object's owner"
                     |s, f| s.user.is_some() || f.ownerless || f.relation == Relation::Hidden;
+   LoggedInToWrap   Enforce UserNotLoggedIn          Standard "wrapping and unwrapping need a login as CKU_USER"
+                    |s, _f| s.user.is_some();
    Officer          Always  UserNotLoggedIn          Standard "log in as a security officer"
                     |s, _f| s.powers.has(Power::Administer);
 // --- roles
@@ -68,11 +70,11 @@ requirements! {
                     |s, _f| s.powers.has(Power::Trust);
 // --- visibility
    KeySeen          Always  KeyHandleInvalid         Standard "no such key for this user"
-                    |_s, f| f.relation != Relation::Hidden;
+                    |_s, f| f.relation != Relation::Hidden && f.kind != Kind::Other;
    WrappingKeySeen  Always  WrappingKeyHandleInvalid Standard "no such wrapping key for this user"
-                    |_s, f| f.relation != Relation::Hidden;
+                    |_s, f| f.relation != Relation::Hidden && f.kind != Kind::Other;
    UnwrappingKeySeen Always UnwrappingKeyHandleInvalid Standard "no such unwrapping key for this user"
-                    |_s, f| f.relation != Relation::Hidden;
+                    |_s, f| f.relation != Relation::Hidden && f.kind != Kind::Other;
    ObjectSeen       Always  ObjectHandleInvalid      Standard "no such object for this user"
                     |_s, f| f.relation != Relation::Hidden;
 // --- usage
@@ -82,9 +84,11 @@ requirements! {
                     |_s, f| f.kind == Kind::Secret;
 // --- ownership
    OwnerWrapsOut    Always  KeyUnextractable         R12      "only its owner may wrap a key out"
-                    |_s, f| f.relation == Relation::Owner;
+                    |_s, f| f.relation == Relation::Owner || f.ownerless;
    OwnerCopies      Always  ActionProhibited         R12      "only its owner may copy an object"
-                    |_s, f| matches!(f.relation, Relation::Owner) || (f.relation == Relation::Public && f.kind != Kind::Secret);
+                    |_s, f| f.relation == Relation::Owner || f.ownerless;
+   OwnerReads       Always  AttributeSensitive       R12      "only its owner may read a key's value"
+                    |_s, f| f.kind != Kind::Secret || f.relation == Relation::Owner || f.ownerless;
    OwnerChanges     Always  ActionProhibited         R12      "only its owner may change or destroy an object, or a security officer one that is not private"
                     |s, f| f.relation == Relation::Owner || f.ownerless || (s.officer && !f.private);
    OwnerShares      Always  ActionProhibited         R12      "only its owner may share a key"

@@ -40,19 +40,21 @@ policy! {
    /// Derive a key from a key; also for a key named inside the mechanism's parameters.
    Derive           [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
    /// Put a key's value into a digest.
-   DigestKey        [LoggedInIfPrivate MayUseKey KeySeen IsSecret Digestible];
+   DigestKey        [LoggedInIfPrivate MayUseKey KeySeen IsSecret Digestible MechanismAllowed];
    /// Use a key to wrap another.
-   WrapUnder        [LoggedInIfPrivate MayWrap WrappingKeySeen Usage WrapsNow MechanismAllowed StrictMechanism];
+   WrapUnder        [LoggedInIfPrivate LoggedInToWrap MayWrap WrappingKeySeen Usage WrapsNow MechanismAllowed StrictMechanism];
    /// Let a key's value leave, wrapped.
-   WrapOut          [LoggedInIfPrivate MayWrap KeySeen OwnerWrapsOut Extractable TrustedForWwt TrustedForProtected TemplateMatches];
+   WrapOut          [LoggedInIfPrivate LoggedInToWrap MayWrap KeySeen OwnerWrapsOut Extractable TrustedForWwt TrustedForProtected TemplateMatches];
    /// Use a key to unwrap another.
-   UnwrapUnder      [LoggedInIfPrivate MayWrap UnwrappingKeySeen Usage UnwrapsNow NoOracle MechanismAllowed StrictMechanism];
+   UnwrapUnder      [LoggedInIfPrivate LoggedInToWrap MayWrap UnwrappingKeySeen Usage UnwrapsNow NoOracle MechanismAllowed StrictMechanism];
    /// Make an object: create, generate, unwrap, derive, copy.
    Make             [Writable LoggedInIfPrivate MayMake];
+   /// Keep something on the token rather than in the session.
+   Store            [Writable];
    /// Read an object's attributes.
    Read             [ObjectSeen];
    /// Read an attribute that holds a key's value.
-   ReadValue        [ObjectSeen Readable];
+   ReadValue        [ObjectSeen OwnerReads Readable];
    /// Copy an object.
    Copy             [ObjectSeen OwnerCopies NotWrappingKey Copyable];
    /// Destroy an object.

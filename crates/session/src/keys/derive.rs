@@ -6,7 +6,7 @@ use claviger_crypto::{HkdfParams, Params, Secret};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::{HkdfParameter, HkdfSalt, Mechanism, Usage};
 use claviger_rules::policy::{Action, Subject, authorize};
-use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Parameter, Refusal, Template};
+use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Parameter, Refusal, Template, Value};
 
 use crate::fault::{self, Function};
 use crate::object::{self, Entry, allows};
@@ -21,20 +21,22 @@ impl Session {
     pub fn derive_key(&self, call: MechanismCall, base: ObjectHandle, template: Template) -> Result<ObjectHandle> {
         let subject = self.subject()?;
         let row = self.mechanism(&call, Usage::Derive);
-        let (entry, secret) = self.parent(&subject, base, row.as_ref().ok().copied())?;
+        let known = row.as_ref().ok().copied();
+        let class = Some(ObjectClass::SecretKey);
+        let unknown = Origin { birth: Birth::Derive, class, key_type: None, mechanism: None, parents: &[] };
+        object::may_make(&subject, &unknown, &template)?;
+        let (entry, secret) = self.parent(&subject, base, known)?;
         let (salt_entry, salt) = match &call.parameter {
             Ok(Parameter::Hkdf(HkdfParameter { salt: HkdfSalt::Key(handle), .. })) => {
-                let (entry, value) = self.parent(&subject, ObjectHandle(*handle), None)?;
+                let (entry, value) = self.parent(&subject, ObjectHandle(*handle), known)?;
                 (Some(entry), Some(value))
             }
             _ => (None, None),
         };
         let mut parents = vec![&entry.object];
         parents.extend(salt_entry.iter().map(|entry| &entry.object));
-        let key_type = named_type(&template)?;
-        let class = Some(ObjectClass::SecretKey);
-        let origin =
-            Origin { birth: Birth::Derive, class, key_type: Some(key_type), mechanism: None, parents: &parents };
+        let key_type = named_type(&template, &entry)?;
+        let origin = Origin { key_type: Some(key_type), parents: &parents, ..unknown };
         let unborn = self.conceive(&subject, &origin, template)?;
         let row = row?;
         let Parameter::Hkdf(parameter) = call.parameter? else { return Err(Error::MechanismParamInvalid.into()) };
@@ -70,9 +72,13 @@ impl Session {
     }
 }
 
-/// The type of the derived key: a generic secret when the template names none (section 6.63.3).
-fn named_type(template: &Template) -> Result<KeyType> {
-    let Some(id) = template.ulong(AttributeType::KEY_TYPE) else { return Ok(KeyType::GenericSecret) };
+/// The type of the derived key: a generic secret when neither the template nor the base key's DERIVE_TEMPLATE names one.
+fn named_type(template: &Template, base: &Entry) -> Result<KeyType> {
+    let carried = match base.object.attributes.get(AttributeType::DERIVE_TEMPLATE) {
+        Some(Value::Template(carried)) => carried.ulong(AttributeType::KEY_TYPE),
+        _ => None,
+    };
+    let Some(id) = template.ulong(AttributeType::KEY_TYPE).or(carried) else { return Ok(KeyType::GenericSecret) };
     KeyType::from_id(id).filter(|key_type| key_type.is_secret()).ok_or(Error::TemplateInconsistent.into())
 }
 

@@ -7,7 +7,7 @@ use claviger_rules::policy::Action;
 use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Refusal, Rule, Template};
 
 use super::params;
-use super::wrap::{check_type, made_for_trust};
+use super::wrap::{check_key, made_for_trust};
 use crate::fault::{self, Function};
 use crate::object::{self, Unborn};
 use crate::{MechanismCall, ObjectHandle, Result, Session};
@@ -28,15 +28,20 @@ impl Session {
     ) -> Result<ObjectHandle> {
         let subject = self.subject()?;
         let row = self.mechanism(&call, Usage::Unwrap);
+        let unknown = Origin { birth: Birth::Unwrap, class: None, key_type: None, mechanism: None, parents: &[] };
+        object::may_make(&subject, &unknown, &template)?;
         let (wrapper, permit) = self.wrapping_key(&subject, Action::UnwrapUnder, unwrapping, &call)?;
         let parents = [&wrapper.object];
-        let origin = Origin { birth: Birth::Unwrap, class: None, key_type: None, mechanism: None, parents: &parents };
-        let unborn = self.conceive(&subject, &origin, template)?;
+        let unborn = self.conceive(&subject, &Origin { parents: &parents, ..unknown }, template)?;
+        if !unborn.newborn.class.has_secret() {
+            return Err(Refusal::standard(Error::TemplateInconsistent, "only secret and private keys are unwrapped"));
+        }
         let row = row?;
         let params = params(&call.parameter?);
-        check_type(row, &wrapper, Function::Unwrap)?;
+
         let engine = row.engine.wrap.ok_or(Error::MechanismInvalid)?;
         let unwrapping = wrapper.key(&permit)?;
+        check_key(row, &wrapper, &unwrapping, Function::Unwrap)?;
         engine
             .check(Direction::Decrypt, &unwrapping, &params)
             .map_err(|error| fault::crypto(Function::Unwrap, error))?;
@@ -51,8 +56,8 @@ impl Session {
     }
 }
 
-/// The mechanisms that fill a payload up to whole blocks.
-const FILLING: [MechanismType; 2] = [MechanismType::AES_ECB, MechanismType::AES_CBC];
+/// The mechanisms that fill a payload up to whole blocks with zeros.
+pub(super) const FILLING: [MechanismType; 2] = [MechanismType::AES_ECB, MechanismType::AES_CBC];
 
 /// How what is wrong with a blob is told.
 #[derive(Clone, Copy)]
@@ -93,8 +98,7 @@ impl Telling {
         let key_type = newborn.key_type.unwrap_or(KeyType::GenericSecret);
         match newborn.class {
             ObjectClass::SecretKey => self.secret(key_type, newborn.attributes.ulong(AttributeType::VALUE_LEN), value),
-            ObjectClass::PrivateKey => self.private(key_type, value),
-            _ => Err(Refusal::standard(Error::TemplateInconsistent, "only secret and private keys are unwrapped")),
+            _ => self.private(key_type, value),
         }
     }
 
@@ -122,7 +126,8 @@ impl Telling {
     }
 }
 
-const BLOCK_LEN: usize = 16;
+/// The block of AES.
+pub(super) const BLOCK_LEN: usize = 16;
 
 const LENGTH: Refusal = Refusal::new(
     Error::WrappedKeyLenRange,

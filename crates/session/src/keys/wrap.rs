@@ -5,9 +5,10 @@ use std::sync::Arc;
 use claviger_crypto::{Direction, GcmParams, Key, Secret, SystemRandom, encoding};
 use claviger_rules::mechanism::{Mechanism, Usage};
 use claviger_rules::policy::{Action, Permit, Subject, Under, authorize};
-use claviger_rules::{AttributeType, Error, Lifecycle, Mode, ObjectClass, Parameter, Refusal, Template, Value};
+use claviger_rules::{AttributeType, Error, Lifecycle, Mode, ObjectClass, Parameter, Refusal, Rule, Template, Value};
 
 use super::params;
+use super::unwrap::{BLOCK_LEN, FILLING};
 use crate::fault::{self, Function};
 use crate::object::{Entry, allows, usage_of};
 use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
@@ -36,11 +37,12 @@ impl Session {
         if makes_iv {
             put_iv(under, vec![0; IV_LEN]);
         }
-        check_type(row, &wrapper, Function::Wrap)?;
         let engine = row.engine.wrap.ok_or(Error::MechanismInvalid)?;
         let wrapping = wrapper.key(&permit)?;
+        check_key(row, &wrapper, &wrapping, Function::Wrap)?;
         engine.check(Direction::Encrypt, &wrapping, &params(under)).map_err(told)?;
         let value = payload_of(&payload, &leave)?;
+        check_filling(subject.mode, row, &value)?;
         let len = engine.wrapped_len(&wrapping, &params(under), value.len()).map_err(told)?;
         let Some(out) = room.claim(len)? else { return Ok(()) };
         if makes_iv {
@@ -82,10 +84,23 @@ impl Session {
     }
 }
 
-/// Whether the key's type is the mechanism's.
-pub(super) fn check_type(row: &Mechanism, entry: &Entry, function: Function) -> Result<()> {
-    let fits = entry.object.key_type().is_some_and(|key_type| row.takes(key_type));
-    if fits { Ok(()) } else { Err(fault::crypto(function, claviger_crypto::Error::KeyType)) }
+/// Whether the key's type and size are the mechanism's.
+pub(super) fn check_key(row: &Mechanism, entry: &Entry, key: &Key, function: Function) -> Result<()> {
+    use claviger_crypto::Error::{KeySize, KeyType};
+    if !entry.object.key_type().is_some_and(|key_type| row.takes(key_type)) {
+        return Err(fault::crypto(function, KeyType));
+    }
+    if row.takes_size(key.bits() as u64) { Ok(()) } else { Err(fault::crypto(function, KeySize)) }
+}
+
+/// Rule R11: what a block mode would fill up with zeros could not be unwrapped to exactly what it was.
+fn check_filling(mode: Mode, row: &Mechanism, payload: &Secret) -> Result<()> {
+    let fills = FILLING.contains(&row.id) && !payload.len().is_multiple_of(BLOCK_LEN);
+    if !fills || mode != Mode::Enforce {
+        return Ok(());
+    }
+    let reason = "AES-ECB and AES-CBC wrap whole blocks only; use KWP or GCM";
+    Err(Refusal::new(Error::KeySizeRange, Rule::R11, reason))
 }
 
 /// What the caller learns of an engine's error.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use claviger_rules::birth::check_size_after;
 use claviger_rules::change::{Occasion, apply};
 use claviger_rules::policy::{Action, Subject};
 use claviger_rules::{AttributeType, Calling, Error, Mode, Object, Template, Value};
@@ -10,6 +11,7 @@ use claviger_store::Error::Conflict;
 
 use super::codec;
 use super::entry::{Entry, Place};
+use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
 
 /// How often a change is tried again when another process changed the same object first.
@@ -32,8 +34,12 @@ impl Session {
     pub fn set_attributes(&self, handle: ObjectHandle, template: Template) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let subject = self.subject()?;
+            if template.is_empty() {
+                return self.permitted(&subject, Action::Read, handle).map(drop);
+            }
+            let login = self.login_of(&subject)?;
             let (entry, changed) = self.changed(&subject, handle, template.clone())?;
-            match self.replace(&entry, changed)? {
+            match self.replace(login.as_deref(), &entry, changed)? {
                 Race::Lost => self.token().refresh()?,
                 Race::Won => return Ok(()),
             }
@@ -57,6 +63,7 @@ impl Session {
         if !template.is_empty() {
             self.permitted(subject, Action::Change, handle)?;
             apply(subject.mode, Occasion::Set, &mut object.attributes, &template)?;
+            check_size_after(subject.mode, &object)?;
         }
         Ok((entry, object))
     }
@@ -76,13 +83,16 @@ impl Session {
         Ok(())
     }
 
-    fn replace(&self, entry: &Entry, object: Object) -> Result<Race> {
+    fn replace(&self, login: Option<&LoggedIn>, entry: &Arc<Entry>, object: Object) -> Result<Race> {
         let token = self.token();
         match entry.place {
-            Place::Session(_) => token.objects.replace(entry.changed(entry.place, object)),
+            Place::Session(_) => {
+                let won = token.objects.replace(entry, entry.changed(entry.place, object));
+                return Ok(if won { Race::Won } else { Race::Lost });
+            }
             Place::Token { id, version } => {
                 let change = Change::Replace { id, expected: version, body: codec::encode(&object)? };
-                let stored = match token.commit(&[change]) {
+                let stored = match token.commit(login, &[change]) {
                     Err(Conflict) => return Ok(Race::Lost),
                     outcome => outcome.map_err(fault::store)?,
                 };
@@ -100,17 +110,18 @@ impl Session {
     pub fn destroy_object(&self, handle: ObjectHandle) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let subject = self.subject()?;
+            let login = self.login_of(&subject)?;
             let (entry, _permit) = self.permitted(&subject, Action::Destroy, handle)?;
             let token = self.token();
             let Place::Token { id, version } = entry.place else {
-                token.objects.remove(&entry);
-                return Ok(());
+                let was_there = token.objects.remove_session(&entry);
+                return if was_there { Ok(()) } else { Err(Error::ObjectHandleInvalid.into()) };
             };
-            match token.commit(&[Change::Delete { id, expected: version }]) {
+            match token.commit(login.as_deref(), &[Change::Delete { id, expected: version }]) {
                 Err(Conflict) => token.refresh()?,
                 outcome => {
                     let stored = outcome.map_err(fault::store)?;
-                    token.objects.remove(&entry);
+                    token.objects.remove_token(id, stored.generation);
                     token.committed(stored.generation);
                     return Ok(());
                 }

@@ -11,7 +11,11 @@ use crate::Result;
 /// # Errors
 /// CKR_DEVICE_ERROR when it cannot be encoded, which no object makes happen.
 pub(crate) fn encode(object: &Object) -> Result<Secret> {
-    postcard::to_stdvec(object).map(Secret::new).map_err(|_| UNREADABLE)
+    // Measured first: a buffer that grows would leave copies of the key behind.
+    let len = postcard::experimental::serialized_size(object).map_err(|_| UNREADABLE)?;
+    let mut record = Secret::zeroed(len);
+    postcard::to_slice(object, record.expose_mut()).map_err(|_| UNREADABLE)?;
+    Ok(record)
 }
 
 /// The object in a record.

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use claviger_crypto::{Key, Secret, SystemRandom};
-use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size};
+use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size, check_size_after};
 use claviger_rules::policy::{Action, Facts, Kind, Subject, authorize};
 use claviger_rules::{AttributeType, Calling, Error, Object, ObjectClass, Refusal, Template, Value};
 use claviger_store::Change;
 
 use super::{codec, material};
+use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
 
 /// An object whose attributes are decided and whose value is still to come.
 pub(crate) struct Unborn {
     pub(crate) newborn: Newborn,
     birth: Birth,
+    /// Who was logged in when the call began: nobody else gets the object.
+    login: Option<Arc<LoggedIn>>,
 }
 
 impl Session {
@@ -35,7 +38,8 @@ impl Session {
 
     /// Decides whether `subject` may make what `template` describes, and what its attributes will be.
     pub(crate) fn conceive(&self, subject: &Subject, origin: &Origin<'_>, template: Template) -> Result<Unborn> {
-        authorize(subject, Action::Make, &foreseen(origin, &template))?;
+        let login = self.login_of(subject)?;
+        may_make(subject, origin, &template)?;
         let newborn = bear(subject, origin, template)?;
         let facts = Facts {
             kind: Kind::of(Some(newborn.class)),
@@ -44,25 +48,26 @@ impl Session {
             ..Facts::NONE
         };
         authorize(subject, Action::Make, &facts)?;
-        Ok(Unborn { newborn, birth: origin.birth })
+        Ok(Unborn { newborn, birth: origin.birth, login })
     }
 
     /// Gives every newborn its value and its place. Token objects of one call are one transaction.
     pub(crate) fn enrol(&self, subject: &Subject, newborns: Vec<(Unborn, Option<Key>)>) -> Result<Vec<ObjectHandle>> {
         let mut objects = Vec::with_capacity(newborns.len());
+        let login = newborns.first().and_then(|(unborn, _)| unborn.login.clone());
         for (unborn, key) in newborns {
             objects.push(self.complete(subject, unborn, key)?);
         }
-        self.place(objects)
+        self.place(login.as_ref(), objects)
     }
 
     fn complete(&self, subject: &Subject, unborn: Unborn, key: Option<Key>) -> Result<(Object, Option<Arc<Key>>)> {
-        let Unborn { newborn: Newborn { mut attributes, class, key_type, calling }, birth } = unborn;
+        let Unborn { newborn: Newborn { mut attributes, class, key_type, calling }, birth, .. } = unborn;
         if let (Some(key), Some(key_type)) = (&key, key_type) {
             if class.has_secret() {
                 check_size(subject.mode, birth, key_type, key.bits() as u64, &attributes)?;
             }
-            material::write(class, birth, key, &mut attributes)?;
+            material::write(class, key, &mut attributes)?;
         }
         attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
         let object = Object { attributes, owner: subject.user, shared_with: Vec::new(), born: subject.mode, calling };
@@ -70,14 +75,19 @@ impl Session {
     }
 
     /// Stores token objects, keeps session objects.
-    fn place(&self, objects: Vec<(Object, Option<Arc<Key>>)>) -> Result<Vec<ObjectHandle>> {
+    fn place(
+        &self,
+        login: Option<&Arc<LoggedIn>>,
+        objects: Vec<(Object, Option<Arc<Key>>)>,
+    ) -> Result<Vec<ObjectHandle>> {
         let token = self.token();
         let mut changes = Vec::new();
         for (object, _) in objects.iter().filter(|(object, _)| object.flag(AttributeType::TOKEN)) {
             let private = object.flag(AttributeType::PRIVATE);
             changes.push(Change::Create { private, body: codec::encode(object)? });
         }
-        let stored = token.commit(&changes).map_err(fault::store)?;
+        token.check_same(login)?;
+        let stored = token.commit(login.map(Arc::as_ref), &changes).map_err(fault::store)?;
         let mut ids = stored.ids.into_iter();
         let mut handles = Vec::with_capacity(objects.len());
         for (object, key) in objects {
@@ -85,7 +95,7 @@ impl Session {
                 let id = ids.next().ok_or(Error::GeneralError)?;
                 token.objects.put_token(id, stored.generation, object, key)
             } else {
-                token.objects.add_session(self.handle(), object, key)
+                token.objects.add_session(self, login, object, key)?
             });
         }
         token.committed(stored.generation);
@@ -98,6 +108,9 @@ impl Session {
     /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT.
     pub fn copy_object(&self, source: ObjectHandle, template: Template) -> Result<ObjectHandle> {
         let subject = self.subject()?;
+        let login = self.login_of(&subject)?;
+        let token_copy = Facts { token: template.flag(AttributeType::TOKEN), ..Facts::NONE };
+        authorize(&subject, Action::Store, &token_copy)?;
         let (entry, permit) = self.permitted(&subject, Action::Copy, source)?;
         let mut object = entry.object.clone();
         claviger_rules::change::apply(
@@ -106,16 +119,21 @@ impl Session {
             &mut object.attributes,
             &template,
         )?;
-        let facts = Facts { object: 0, ..object.facts(&subject, 0) };
-        authorize(&subject, Action::Make, &facts)?;
+        check_size_after(subject.mode, &object)?;
+        authorize(&subject, Action::Make, &object.facts(&subject, 0))?;
         let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
         if object.attributes.get(AttributeType::TRUSTED).is_some() {
             object.attributes.set(AttributeType::TRUSTED, Value::Bool(false));
         }
         object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
         let copy = Object { owner: subject.user, shared_with: Vec::new(), calling: Calling::Data, ..object };
-        self.place(vec![(copy, key)]).map(|handles| first(&handles))
+        self.place(login.as_ref(), vec![(copy, key)]).map(|handles| first(&handles))
     }
+}
+
+/// Errors of session and login, before anything else is looked into.
+pub(crate) fn may_make(subject: &Subject, origin: &Origin<'_>, template: &Template) -> Result<()> {
+    authorize(subject, Action::Make, &foreseen(origin, template)).map(drop)
 }
 
 /// What is known of an object before its template has been looked into: enough for errors of session and login to

@@ -4,7 +4,6 @@
 //! PKCS#11 3.2 sections 6.1 (RSA), 6.3 (EC), 6.8 (generic secrets) and 6.13 (AES) say which attributes hold what.
 
 use claviger_crypto::{Key, Params, RsaParts, Secret, SystemRandom, cipher, encoding};
-use claviger_rules::birth::Birth;
 use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Refusal, Template, Value};
 
 use crate::Result;
@@ -62,43 +61,57 @@ pub(crate) const LENGTH: Refusal =
 ///
 /// # Errors
 /// CKR_ATTRIBUTE_VALUE_INVALID when the template brought a CHECK_VALUE that is not the key's.
-pub(crate) fn write(class: ObjectClass, birth: Birth, key: &Key, attributes: &mut Template) -> Result<()> {
+pub(crate) fn write(class: ObjectClass, key: &Key, attributes: &mut Template) -> Result<()> {
     match class {
-        ObjectClass::SecretKey => secret_value(birth, key, attributes)?,
-        ObjectClass::PrivateKey => private_value(key, attributes),
+        ObjectClass::SecretKey => secret_value(key, attributes)?,
+        ObjectClass::PrivateKey => private_value(key, attributes)?,
         ObjectClass::PublicKey => public_value(key, attributes)?,
         ObjectClass::Data | ObjectClass::Certificate => {}
     }
     if matches!(class, ObjectClass::PrivateKey | ObjectClass::PublicKey) {
         let info = encoding::public_key_info(key).map_err(invalid)?;
+        if attributes.bytes(AttributeType::PUBLIC_KEY_INFO).is_some_and(|given| !given.is_empty() && given != info) {
+            return Err(Refusal::standard(Error::AttributeValueInvalid, "PUBLIC_KEY_INFO is not this key's"));
+        }
         attributes.set(AttributeType::PUBLIC_KEY_INFO, Value::bytes(info));
-        if let Some(curve) = key.curve() {
-            let params = encoding::ec_params(curve).map_err(invalid)?;
-            attributes.set_default(AttributeType::EC_PARAMS, Value::bytes(params));
+        domain(key, attributes)?;
+    }
+    Ok(())
+}
+
+/// EC_PARAMS, as the caller encoded them if they are the key's own, and the public exponent, which a pair's private
+/// template may name as well.
+fn domain(key: &Key, attributes: &mut Template) -> Result<()> {
+    if let Some(own) = key.curve() {
+        if attributes.get(AttributeType::EC_PARAMS).is_none() {
+            let params = encoding::ec_params(own).map_err(invalid)?;
+            attributes.set(AttributeType::EC_PARAMS, Value::bytes(params));
+        } else if curve(attributes)? != own {
+            return Err(CONTRADICTION);
         }
     }
     Ok(())
 }
 
-fn secret_value(birth: Birth, key: &Key, attributes: &mut Template) -> Result<()> {
+const CONTRADICTION: Refusal =
+    Refusal::standard(Error::TemplateInconsistent, "the templates of the two halves name different parameters");
+
+fn secret_value(key: &Key, attributes: &mut Template) -> Result<()> {
     let Some(value) = key.value() else { return Err(Error::GeneralError.into()) };
     attributes.set(AttributeType::VALUE, Value::bytes(value.expose()));
     attributes.set(AttributeType::VALUE_LEN, Value::Ulong(value.len() as u64));
-    check_value(birth, key, attributes)
+    check_value(key, attributes)
 }
 
 /// CHECK_VALUE of AES keys (section 6.13.2: the first three bytes of an encrypted block of zeros). Wrapping keys have
 /// none: under GCM it would be 24 bits of the authentication key (rule R16).
-fn check_value(birth: Birth, key: &Key, attributes: &mut Template) -> Result<()> {
+fn check_value(key: &Key, attributes: &mut Template) -> Result<()> {
     let given = attributes.remove(AttributeType::CHECK_VALUE);
     let given = given.as_ref().and_then(Value::as_bytes);
     let is_aes = attributes.ulong(AttributeType::KEY_TYPE) == Some(KeyType::Aes.id());
     let wraps = attributes.flag(AttributeType::WRAP) || attributes.flag(AttributeType::UNWRAP);
-    if given.is_some_and(|bytes| !bytes.is_empty()) && (birth != Birth::Create || !is_aes) {
-        return Err(Refusal::standard(
-            Error::TemplateInconsistent,
-            "CHECK_VALUE is given only when an AES key is imported",
-        ));
+    if given.is_some_and(|bytes| !bytes.is_empty()) && !is_aes {
+        return Err(Refusal::standard(Error::AttributeValueInvalid, "only AES keys have a CHECK_VALUE"));
     }
     if !is_aes || given == Some(&[]) {
         return Ok(());
@@ -117,8 +130,12 @@ fn check_value(birth: Birth, key: &Key, attributes: &mut Template) -> Result<()>
     Ok(())
 }
 
-fn private_value(key: &Key, attributes: &mut Template) {
+fn private_value(key: &Key, attributes: &mut Template) -> Result<()> {
     if let Some(parts) = key.rsa_parts() {
+        let given = attributes.bytes(AttributeType::PUBLIC_EXPONENT).map(without_leading_zeros);
+        if given.is_some_and(|given| given != parts.public_exponent) {
+            return Err(CONTRADICTION);
+        }
         let secrets = [
             (AttributeType::PRIVATE_EXPONENT, &parts.private_exponent),
             (AttributeType::PRIME_1, &parts.prime_1),
@@ -136,6 +153,11 @@ fn private_value(key: &Key, attributes: &mut Template) {
     if let Some(parts) = key.ec_parts() {
         attributes.set(AttributeType::VALUE, Value::bytes(parts.scalar.expose()));
     }
+    Ok(())
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    number.iter().position(|byte| *byte != 0).and_then(|first| number.get(first..)).unwrap_or_default()
 }
 
 fn public_value(key: &Key, attributes: &mut Template) -> Result<()> {
@@ -178,6 +200,9 @@ fn needed(attributes: &Template, attribute: AttributeType) -> Result<&[u8]> {
         .ok_or(Refusal::standard(Error::TemplateIncomplete, "the template lacks a part that this key consists of"))
 }
 
-fn invalid(_: claviger_crypto::Error) -> Refusal {
+fn invalid(error: claviger_crypto::Error) -> Refusal {
+    if error == claviger_crypto::Error::KeySize {
+        return Refusal::standard(Error::KeySizeRange, "RSA keys have 2048 to 8192 bits");
+    }
     Refusal::standard(Error::AttributeValueInvalid, "the attributes do not hold a key of this type")
 }

@@ -16,11 +16,11 @@ use std::sync::Arc;
 use claviger_crypto::Key;
 use claviger_rules::attribute::Value;
 use claviger_rules::mechanism::Mechanism;
-use claviger_rules::policy::{Action, Facts, Permit, Subject, authorize};
+use claviger_rules::policy::{Action, Facts, Permit, Relation, Subject, authorize};
 use claviger_rules::{AttributeType, Error, Refusal, Template};
 
 pub use self::attributes::Answer;
-pub(crate) use self::enrol::Unborn;
+pub(crate) use self::enrol::{Unborn, may_make};
 pub(crate) use self::entry::Entry;
 pub(crate) use self::material::{LENGTH, curve, secret, takes_len};
 pub(crate) use self::store::belongings;
@@ -33,7 +33,8 @@ impl Session {
         self.token().objects.ready(self.token())?;
         let entry = self.token().objects.get(handle);
         let facts = entry.as_ref().map_or(Facts::NONE, |entry| entry.object.facts(subject, handle.0));
-        Ok((entry, facts))
+        // What is hidden is as if it were not there: the answer must not tell the two apart.
+        Ok(if facts.relation == Relation::Hidden { (None, Facts::NONE) } else { (entry, facts) })
     }
 
     /// An object that `subject` may do `action` on.

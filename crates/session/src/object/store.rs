@@ -1,26 +1,41 @@
 //! Writing a token's objects down.
 
+use std::sync::Arc;
+
 use claviger_store::{Author, Change, Committed};
 
-use claviger_rules::UserId;
+use claviger_rules::policy::Subject;
+use claviger_rules::{Error, Refusal, UserId};
 
 use super::codec;
 use crate::token::LoggedIn;
-use crate::{Result, Token, fault};
+use crate::{Result, Session, Token, fault};
 
 impl Token {
-    /// Makes `changes` in one durable transaction, in the name of whoever is logged in. None is no transaction.
+    /// Makes `changes` in one durable transaction, in the name of `login`. None is no transaction.
     ///
     /// # Errors
     /// `Conflict` when another process changed one of the objects first, upon which the caller looks again; the others
     /// are for `fault::store`.
-    pub(crate) fn commit(&self, changes: &[Change]) -> claviger_store::Result<Committed> {
+    pub(crate) fn commit(&self, login: Option<&LoggedIn>, changes: &[Change]) -> claviger_store::Result<Committed> {
         if changes.is_empty() {
             return Ok(Committed { generation: 0, ids: Vec::new() });
         }
-        let login = self.login_state();
-        let author = self.author(login.as_deref()).ok_or(claviger_store::Error::Uninitialized)?;
+        let author = self.author(login).ok_or(claviger_store::Error::Uninitialized)?;
         self.store().commit(author, changes)
+    }
+
+    /// Whether `login`, taken when the call began, still stands.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN.
+    pub(crate) fn check_same(&self, login: Option<&Arc<LoggedIn>>) -> Result<()> {
+        let same = match (login, &self.login_state()) {
+            (Some(then), Some(now)) => Arc::ptr_eq(then, now),
+            (None, None) => true,
+            _ => false,
+        };
+        if same { Ok(()) } else { Err(LOGGED_OUT) }
     }
 
     /// In whose name the store is read and written; `None` while the token is uninitialised.
@@ -31,6 +46,20 @@ impl Token {
         }
     }
 }
+
+impl Session {
+    /// The login of `subject`, to be held to the end of the call.
+    ///
+    /// # Errors
+    /// CKR_USER_NOT_LOGGED_IN when it has ended since the subject was asked for.
+    pub(crate) fn login_of(&self, subject: &Subject) -> Result<Option<Arc<LoggedIn>>> {
+        let login = self.token().login_state();
+        let is_same = login.as_ref().map(|login| login.user) == subject.user;
+        if is_same { Ok(login) } else { Err(LOGGED_OUT) }
+    }
+}
+
+const LOGGED_OUT: Refusal = Refusal::standard(Error::UserNotLoggedIn, "the user logged out during the call");
 
 /// What a user leaves behind.
 pub(crate) struct Belongings {

@@ -13,7 +13,10 @@ use claviger_store::{Changes, Loaded, ObjectId, What};
 use super::codec;
 use super::entry::{Entry, Place};
 use crate::token::LoggedIn;
-use crate::{ObjectHandle, Result, SessionHandle, Token, fault};
+use crate::{ObjectHandle, Result, Session, SessionHandle, Token, fault};
+
+/// How often everything is read again when commits of this process keep coming between.
+const ATTEMPTS: usize = 8;
 
 /// The objects of one token as this application sees them.
 pub(crate) struct View(RwLock<State>);
@@ -25,6 +28,8 @@ struct State {
     last_handle: u64,
     /// What has been read from the store.
     seen: Seen,
+    /// The newest generation that entries were read or written at: what is older is not taken in.
+    generation: u64,
 }
 
 /// Which of the store's objects have been read.
@@ -64,6 +69,8 @@ impl View {
         }
         let login = token.login_state();
         if seen != Seen::of(login.as_deref()) {
+            // Read for another login: what changed is lost on it, so it reads everything before its next use.
+            self.write().seen = Seen::Nothing;
             return Ok(());
         }
         let Some(author) = token.author(login.as_deref()) else { return Ok(()) };
@@ -72,7 +79,9 @@ impl View {
             What::Parts(parts) if parts.objects.is_empty() => return Ok(()),
             What::Parts(parts) => (token.store().read(author, &parts.objects), Some(parts.objects.as_slice())),
         };
-        self.take(seen, seen, loaded.map_err(fault::store)?, only);
+        if !self.take(seen, seen, loaded.map_err(fault::store)?, only) {
+            self.write().seen = Seen::Nothing;
+        }
         Ok(())
     }
 
@@ -87,17 +96,27 @@ impl View {
             return Ok(());
         }
         let Some(author) = token.author(login.as_deref()) else { return Ok(()) };
-        let loaded = token.store().load(author).map_err(fault::store)?;
-        self.take(seen, wanted, loaded, None);
+        // A commit of this process may come between reading and taking; then it is read again.
+        for _ in 0..ATTEMPTS {
+            let loaded = token.store().load(author).map_err(fault::store)?;
+            if self.take(seen, wanted, loaded, None) {
+                break;
+            }
+        }
         Ok(())
     }
 
     /// Takes in what was read: everything, or `only` these. What was asked for and is not there is gone.
-    fn take(&self, seen: Seen, now: Seen, loaded: Loaded, only: Option<&[ObjectId]>) {
+    /// False when it is older than what the view has.
+    fn take(&self, seen: Seen, now: Seen, loaded: Loaded, only: Option<&[ObjectId]>) -> bool {
         let mut state = self.write();
         if state.seen != seen {
-            return;
+            return true;
         }
+        if loaded.generation < state.generation {
+            return false;
+        }
+        state.generation = loaded.generation;
         let present: HashSet<ObjectId> = loaded.objects.iter().map(|stored| stored.id).collect();
         let gone: Vec<ObjectId> = match only {
             Some(ids) => ids.iter().copied().filter(|id| !present.contains(id)).collect(),
@@ -110,6 +129,7 @@ impl View {
             }
         }
         state.seen = now;
+        true
     }
 
     /// What stands under `handle`.
@@ -124,31 +144,70 @@ impl View {
         list
     }
 
-    /// Takes a new session object in.
-    pub(crate) fn add_session(&self, session: SessionHandle, object: Object, key: Option<Arc<Key>>) -> ObjectHandle {
+    /// Takes a new session object in, unless the session or the login that made it has ended meanwhile (rule R17).
+    ///
+    /// Both end before they take the lock of the view to drop their objects, so whoever holds it and still finds
+    /// them may add one.
+    ///
+    /// # Errors
+    /// CKR_SESSION_CLOSED, CKR_USER_NOT_LOGGED_IN.
+    pub(crate) fn add_session(
+        &self,
+        session: &Session,
+        login: Option<&Arc<LoggedIn>>,
+        object: Object,
+        key: Option<Arc<Key>>,
+    ) -> Result<ObjectHandle> {
         let mut state = self.write();
-        let handle = state.next_handle();
-        state.entries.insert(handle, Arc::new(Entry::new(handle, Place::Session(session), object, key)));
-        handle
-    }
-
-    /// Takes a token object in, new or changed.
-    pub(crate) fn put_token(&self, id: ObjectId, version: u64, object: Object, key: Option<Arc<Key>>) -> ObjectHandle {
-        self.write().put_token(id, version, object, key)
-    }
-
-    /// Puts a changed session object in the place of the old one.
-    pub(crate) fn replace(&self, entry: Entry) {
-        self.write().entries.insert(entry.handle, Arc::new(entry));
-    }
-
-    /// Lets an object go.
-    pub(crate) fn remove(&self, entry: &Entry) {
-        let mut state = self.write();
-        state.entries.remove(&entry.handle);
-        if let Place::Token { id, .. } = entry.place {
-            state.by_id.remove(&id);
+        if session.is_closed() {
+            return Err(Refusal::standard(Error::SessionClosed, "the session was closed during the call"));
         }
+        if object.flag(AttributeType::PRIVATE) {
+            session.token().check_same(login)?;
+        }
+        let handle = state.next_handle();
+        let place = Place::Session(session.handle());
+        state.entries.insert(handle, Arc::new(Entry::new(handle, place, object, key)));
+        Ok(handle)
+    }
+
+    /// Takes in a token object that this process just stored as of `generation`. If another process has destroyed it
+    /// since, and the view knows of that, the handle stands for nothing.
+    pub(crate) fn put_token(
+        &self,
+        id: ObjectId,
+        generation: u64,
+        object: Object,
+        key: Option<Arc<Key>>,
+    ) -> ObjectHandle {
+        let mut state = self.write();
+        if state.generation > generation && !state.by_id.contains_key(&id) {
+            return state.next_handle();
+        }
+        state.generation = state.generation.max(generation);
+        state.put_token(id, generation, object, key)
+    }
+
+    /// Puts a changed session object in the place of `old`. False when another thread was there first.
+    pub(crate) fn replace(&self, old: &Arc<Entry>, entry: Entry) -> bool {
+        let mut state = self.write();
+        let Some(present) = state.entries.get_mut(&entry.handle).filter(|present| Arc::ptr_eq(present, old)) else {
+            return false;
+        };
+        *present = Arc::new(entry);
+        true
+    }
+
+    /// Lets a session object go. False when it was gone already.
+    pub(crate) fn remove_session(&self, entry: &Entry) -> bool {
+        self.write().entries.remove(&entry.handle).is_some()
+    }
+
+    /// Lets a token object go that this process destroyed in `generation`.
+    pub(crate) fn remove_token(&self, id: ObjectId, generation: u64) {
+        let mut state = self.write();
+        state.generation = state.generation.max(generation);
+        state.remove_id(id);
     }
 
     /// Drops the private objects, those of sessions too: what a logout does.
@@ -169,7 +228,7 @@ impl View {
     pub(crate) fn clear(&self) {
         let mut state = self.write();
         state.retain(|_| false);
-        state.seen = Seen::Nothing;
+        (state.seen, state.generation) = (Seen::Nothing, 0);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod table;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use claviger_crypto::SystemRandom;
@@ -34,12 +35,13 @@ pub struct Session {
     writable: bool,
     /// The token's era when the session was opened: in another one the token was initialised anew.
     era: u64,
+    closed: AtomicBool,
     operations: Mutex<Operations>,
 }
 
 impl Session {
     pub(crate) const fn new(handle: SessionHandle, token: Arc<Token>, writable: bool, era: u64) -> Self {
-        Self { handle, token, writable, era, operations: Mutex::new(Operations::new()) }
+        Self { handle, token, writable, era, closed: AtomicBool::new(false), operations: Mutex::new(Operations::new()) }
     }
 
     /// Its handle.
@@ -66,8 +68,14 @@ impl Session {
         self.era != self.token.era()
     }
 
+    /// Whether it has ended: a call that began before may still be running.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Its end: operations and session objects go, and with the last session the login.
     pub(crate) fn end(&self) {
+        self.closed.store(true, Ordering::Release);
         self.operations().end();
         self.token.objects.forget_session(self.handle);
         self.token.leave(self.writable, self.era);
