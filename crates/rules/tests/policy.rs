@@ -78,7 +78,7 @@ fn the_answer_is_the_first_requirement_that_fails_and_binds() {
             // One action for every third cell keeps the test quick. The subject's number shifts both, so that the
             // combinations of facts meet every action under some subject.
             cells += 1;
-            if (cells as usize + index) % 3 != 0 {
+            if !(cells as usize + index).is_multiple_of(3) {
                 return;
             }
             let action = Action::ALL[(cells as usize + index) % Action::ALL.len()];
