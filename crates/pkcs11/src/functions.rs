@@ -96,12 +96,14 @@ macro_rules! cryptoki {
     (@export $name:ident ( $($parameter:ident : $type:ident),* ) => unsupported) => {
         cryptoki! {
             @symbol $name ( $($parameter : $type),* ) |_call| {
-                let _unread = ($( &$parameter, )*);
                 Err(Refusal::standard(Error::FunctionNotSupported, "this library does not have the function"))
             }
         }
     };
-    (@export $name:ident ( $($parameter:ident : $type:ident),* ) => $module:ident :: $function:ident ( $( $shape:ident $(( $($part:ident),+ ))? ),* )) => {
+    (
+        @export $name:ident ( $($parameter:ident : $type:ident),* )
+        => $module:ident :: $function:ident ( $( $shape:ident $(( $($part:ident),+ ))? ),* )
+    ) => {
         cryptoki! {
             @symbol $name ( $($parameter : $type),* ) |call| {
                 c::$module::$function( $( cryptoki!(@value call $shape $(( $($part),+ ))?) ),* )

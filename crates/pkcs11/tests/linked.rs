@@ -1,4 +1,5 @@
 //! How the built library is linked: what it exports, what it needs, and what it would run at exit. Not what it does.
+#![allow(clippy::expect_used, reason = "a test")]
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! CK_MECHANISM in, and the IV that the token makes out. Which mechanism takes which structure is in the mechanism table;
-//! whether the values suit the key is the session's to say.
+//! CK_MECHANISM in, and the IV that the token makes out. Which mechanism takes which structure is in the mechanism
+//! table; whether the values suit the key is the session's to say.
 //!
 //! PKCS#11 3.2 section 6: 6.1.7 (OAEP), 6.1.9 (PSS), 6.13 (GCM), 6.62 (HKDF). A structure must have exactly its size;
 //! what does not fit is CKR_MECHANISM_PARAM_INVALID, which the session reports in its turn.
