@@ -87,6 +87,10 @@ fn a_hundred_children_work_while_the_parent_goes_on() {
                 scope.spawn(|| busy(token, slot, &stop, &done));
             }
             for _ in 0..TIMES {
+                // What hangs five times hangs; the rest would only take long.
+                if hangs == 5 {
+                    break;
+                }
                 match fork(|| child(&token.module)).unwrap().wait(PATIENCE) {
                     Some(0) => {}
                     Some(status) => failures.push(status),
