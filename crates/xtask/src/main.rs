@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod paths;
 mod screen;
 mod steps;
 mod tables;

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::workspace::{Outcome, Workspace, output, run};
-use crate::{screen, tables, tools, walls};
+use crate::{paths, screen, tables, tools, walls};
 
 /// One thing that is checked.
 struct Step {
@@ -38,6 +38,7 @@ steps! {
 //  name               when    what                                            how
     "walls"            Always  "unsafe stays behind its wall"                  walls::no_stray_unsafe;
     "direction"        Always  "crates depend in one direction"                walls::one_direction;
+    "paths"            Always  "the documents name files that exist"           paths::exist;
     "format"           Always  "the sources are formatted"                     |w| run(&mut w.cargo(&["fmt", "--all", "--check"]));
     "clippy"           Always  "clippy has nothing to say"                     clippy;
     "unit"             Always  "tests of every crate"                          unit;

@@ -33,3 +33,13 @@ fn keys() {
 fn usage() {
     check(&Desk::empty(), &kept("usage.md"));
 }
+
+#[test]
+fn the_readme() {
+    let desk = Desk::empty();
+    let copy = desk.path("README.md");
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md"), &copy).unwrap();
+    // With a directory of this name the commands run in a sandbox and may write files.
+    std::fs::create_dir(desk.path("README.out")).unwrap();
+    check(&desk, &copy);
+}
