@@ -2,11 +2,11 @@
 //! know. The attributes are those of the table that the key has and that can be read.
 
 use claviger_rules::attribute::{ATTRIBUTES, Shown};
-use claviger_rules::{AttributeType, Template, Value};
+use claviger_rules::{AttributeType, KeyType, ObjectClass, Template, Value};
 use claviger_session::{Answer, ObjectHandle, Session, UNAVAILABLE};
 use serde_json::{Map, json};
 
-use crate::attribute::{name_of, names, show};
+use crate::attribute::{name_of, names, plain, show};
 use crate::problem::Problem;
 
 /// The attributes that a short record shows.
@@ -71,12 +71,14 @@ impl Record {
         String::from_utf8_lossy(self.0.bytes(attribute).unwrap_or_default()).into_owned()
     }
 
-    /// What `show` makes of an attribute, as text.
-    pub(super) fn shown(&self, attribute: AttributeType) -> String {
-        match self.0.get(attribute).map(|value| show(attribute, value)) {
-            Some(serde_json::Value::String(text)) => text,
-            Some(other) => other.to_string(),
-            None => String::new(),
+    /// Its type, and of a pair which half: `aes`, `ec private`.
+    pub(super) fn kind(&self) -> String {
+        let key_type = self.0.ulong(AttributeType::KEY_TYPE).and_then(KeyType::from_id).map(KeyType::name);
+        let key_type = key_type.map(plain).unwrap_or_default();
+        match self.0.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id) {
+            Some(ObjectClass::PrivateKey) => format!("{key_type} private"),
+            Some(ObjectClass::PublicKey) => format!("{key_type} public"),
+            _ => key_type,
         }
     }
 
