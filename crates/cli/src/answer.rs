@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{LineStyle, Table, TableStyle};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
@@ -27,32 +27,20 @@ impl Report {
 /// A line under the heading and air between the columns; lines of text need no more.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::new('─', '─', '─', '─'));
 
-/// A table for people, with these columns.
+/// A table for people, with these columns. Cells are never folded, so that what is read can be copied.
 pub(crate) fn table<const N: usize>(columns: [&str; N]) -> Table {
-    let mut table = fitted(STYLE);
-    table.set_header(columns);
+    let mut table = Table::new();
+    table.load_style(STYLE).set_header(columns);
     table
 }
 
 /// Names and values under each other.
 pub(crate) fn pairs(rows: impl IntoIterator<Item = (String, String)>) -> String {
-    let mut table = fitted(TableStyle::new());
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
     table.add_rows(rows.into_iter().map(|(name, value)| [name, value]));
     table.trim_fmt()
 }
-
-/// A table that folds its cells to the terminal's width, where there is a terminal of some width.
-fn fitted(style: TableStyle) -> Table {
-    let mut table = Table::new();
-    table.load_style(style);
-    if table.width().is_some_and(|columns| columns >= NARROWEST) {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    table
-}
-
-/// Narrower terminals fold the lines themselves.
-const NARROWEST: u16 = 60;
 
 /// The end of a command.
 pub(crate) enum Answer {

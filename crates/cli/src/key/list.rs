@@ -3,7 +3,6 @@
 use clap::Args;
 use claviger_rules::AttributeType;
 use claviger_session::Session;
-use comfy_table::ColumnConstraint;
 use serde_json::json;
 
 use super::record::Record;
@@ -39,18 +38,16 @@ impl List {
 
 /// A line per key, and their number.
 fn overview(records: &[Record]) -> String {
-    let mut table = answer::table(["Reference", "Label", "Type", "Owner", "Shared with", "Trusted", "Leaves"]);
-    // A reference is there to be copied: it is never folded.
-    table.column_mut(0).map(|column| column.set_constraint(ColumnConstraint::ContentWidth));
+    let mut table = answer::table(["Label", "Type", "Owner", "Shared with", "Trusted", "Leaves", "Reference"]);
     for record in records {
         table.add_row([
-            record.reference(),
             record.text(AttributeType::LABEL),
             record.kind(),
             record.text(AttributeType::CLAVIGER_OWNER),
             record.shared_with().join(", "),
             if record.trusted() { "yes".to_owned() } else { String::new() },
             record.leaves().to_owned(),
+            record.reference(),
         ]);
     }
     match records.len() {
