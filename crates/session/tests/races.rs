@@ -140,6 +140,24 @@ fn keys_made_while_the_view_is_first_read_are_all_there() {
 }
 
 #[test]
+fn a_token_key_has_a_live_handle_while_other_threads_make_and_destroy_theirs() {
+    with_user(|_, session| {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let key = generate(session, &[(A::TOKEN, true)]).unwrap();
+                        assert!(session.attributes(key, &[A::LABEL]).is_ok(), "a key just made is there");
+                        session.destroy_object(key).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(count(session), 0);
+    });
+}
+
+#[test]
 fn a_closed_session_gets_no_more_objects() {
     with_user(|library, session| {
         library.open_session(SlotId(0), true).unwrap();

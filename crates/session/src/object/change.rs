@@ -14,8 +14,9 @@ use super::entry::{Entry, Place};
 use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
 
-/// How often a change is tried again when another process changed the same object first.
-const ATTEMPTS: usize = 8;
+/// How often a change is tried again when another thread or process changed the same object first. Each time somebody
+/// else came forward, so the bound is only against what cannot be.
+const ATTEMPTS: usize = 1000;
 
 /// Whether another process changed the object first.
 enum Race {

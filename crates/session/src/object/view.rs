@@ -28,8 +28,10 @@ struct State {
     last_handle: u64,
     /// What has been read from the store.
     seen: Seen,
-    /// The newest generation that entries were read or written at: what is older is not taken in.
-    generation: u64,
+    /// The newest generation that was read from the store: what changed up to it is known.
+    read: u64,
+    /// The newest generation that this process wrote, and has put here: what was read before it is not taken in.
+    written: u64,
 }
 
 /// Which of the store's objects have been read.
@@ -113,10 +115,10 @@ impl View {
         if state.seen != seen {
             return true;
         }
-        if loaded.generation < state.generation {
+        if loaded.generation < state.read.max(state.written) {
             return false;
         }
-        state.generation = loaded.generation;
+        state.read = loaded.generation;
         let present: HashSet<ObjectId> = loaded.objects.iter().map(|stored| stored.id).collect();
         let gone: Vec<ObjectId> = match only {
             Some(ids) => ids.iter().copied().filter(|id| !present.contains(id)).collect(),
@@ -181,10 +183,10 @@ impl View {
         key: Option<Arc<Key>>,
     ) -> ObjectHandle {
         let mut state = self.write();
-        if state.generation > generation && !state.by_id.contains_key(&id) {
+        if state.read >= generation && !state.by_id.contains_key(&id) {
             return state.next_handle();
         }
-        state.generation = state.generation.max(generation);
+        state.written = state.written.max(generation);
         state.put_token(id, generation, object, key)
     }
 
@@ -206,7 +208,7 @@ impl View {
     /// Lets a token object go that this process destroyed in `generation`.
     pub(crate) fn remove_token(&self, id: ObjectId, generation: u64) {
         let mut state = self.write();
-        state.generation = state.generation.max(generation);
+        state.written = state.written.max(generation);
         state.remove_id(id);
     }
 
@@ -228,7 +230,7 @@ impl View {
     pub(crate) fn clear(&self) {
         let mut state = self.write();
         state.retain(|_| false);
-        (state.seen, state.generation) = (Seen::Nothing, 0);
+        (state.seen, state.read, state.written) = (Seen::Nothing, 0, 0);
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

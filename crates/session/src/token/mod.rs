@@ -206,8 +206,9 @@ impl Token {
     }
 }
 
-/// The label in its 32 bytes.
+/// The label in its 32 bytes. The standard pads with blanks (section 5.5.7); PyKCS11 pads with NUL, and is understood.
 fn padded_label(label: &[u8]) -> Result<[u8; 32]> {
+    let label = label.iter().rposition(|byte| *byte != 0).and_then(|last| label.get(..=last)).unwrap_or_default();
     let mut padded = [b' '; 32];
     let room = padded.get_mut(..label.len()).filter(|_| core::str::from_utf8(label).is_ok());
     let wrong = Refusal::standard(Error::ArgumentsBad, "a token's label is at most 32 bytes of UTF-8");
