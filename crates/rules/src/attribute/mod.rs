@@ -4,6 +4,6 @@ mod table;
 mod template;
 mod value;
 
-pub use table::{ATTRIBUTES, Attribute, AttributeType, Change, Kind, Of, Shown, When};
+pub use table::{ATTRIBUTES, Attribute, AttributeType, Change, Kind, Of, Shown, USAGES, When};
 pub use template::Template;
 pub use value::Value;

@@ -263,3 +263,16 @@ attributes! {
     CLAVIGER_OWNER          = 0xC34C_4101 Bytes      Open   ALL         NEVER     NEVER    Token;
     CLAVIGER_SHARED_WITH    = 0xC34C_4102 Bytes      Open   KEYS        NEVER     NEVER    Share;
 }
+
+/// The usage attributes of keys: what a key may be used for.
+pub const USAGES: [AttributeType; 9] = [
+    AttributeType::ENCRYPT,
+    AttributeType::DECRYPT,
+    AttributeType::WRAP,
+    AttributeType::UNWRAP,
+    AttributeType::SIGN,
+    AttributeType::SIGN_RECOVER,
+    AttributeType::VERIFY,
+    AttributeType::VERIFY_RECOVER,
+    AttributeType::DERIVE,
+];

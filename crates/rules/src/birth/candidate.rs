@@ -1,6 +1,7 @@
 //! Rules R4, R5 and R7: the shape of a candidate, the key that may become trusted.
 
 use super::{Birth, Origin};
+use crate::attribute::USAGES;
 use crate::policy::Subject;
 use crate::{AttributeType, Error, MechanismType, Mode, Power, Refusal, Rule, Template, Value};
 
@@ -33,21 +34,12 @@ const SHAPE: &[(AttributeType, Value)] = &[
 const UNWRAPPED: &[(AttributeType, Value)] =
     &[(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(true)), (AttributeType::SENSITIVE, Value::Bool(true))];
 
-/// What the UNWRAP_TEMPLATE of a candidate may hold besides (rule R5).
+/// What the UNWRAP_TEMPLATE of a candidate may hold besides those and usages (rule R5).
 const MAY_CARRY: &[AttributeType] = &[
     AttributeType::CLASS,
     AttributeType::TOKEN,
     AttributeType::LABEL,
     AttributeType::KEY_TYPE,
-    AttributeType::ENCRYPT,
-    AttributeType::DECRYPT,
-    AttributeType::WRAP,
-    AttributeType::UNWRAP,
-    AttributeType::SIGN,
-    AttributeType::SIGN_RECOVER,
-    AttributeType::VERIFY,
-    AttributeType::VERIFY_RECOVER,
-    AttributeType::DERIVE,
     AttributeType::MODIFIABLE,
     AttributeType::COPYABLE,
     AttributeType::DESTROYABLE,
@@ -80,6 +72,7 @@ fn unwrap_template(mut carried: Template) -> Result<Template, Refusal> {
     fill(&mut carried, UNWRAPPED, refusal)?;
     let admitted = |attribute, value: &Value| {
         MAY_CARRY.contains(&attribute)
+            || USAGES.contains(&attribute)
             || UNWRAPPED.iter().any(|(required, _)| *required == attribute)
             || (attribute == AttributeType::EXTRACTABLE && *value == Value::Bool(false))
     };

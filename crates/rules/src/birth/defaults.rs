@@ -1,20 +1,8 @@
 //! What a template leaves out.
 
+use crate::attribute::USAGES;
 use crate::policy::Subject;
 use crate::{AttributeType, KeyType, Mode, ObjectClass, Power, Template, Value};
-
-/// The usage attributes of keys.
-const USAGES: [AttributeType; 9] = [
-    AttributeType::ENCRYPT,
-    AttributeType::DECRYPT,
-    AttributeType::WRAP,
-    AttributeType::UNWRAP,
-    AttributeType::SIGN,
-    AttributeType::SIGN_RECOVER,
-    AttributeType::VERIFY,
-    AttributeType::VERIFY_RECOVER,
-    AttributeType::DERIVE,
-];
 
 /// Usages: when the template names none, all that the key type supports are true (Java relies on it);
 /// when it names any, the rest are false. A key manager who names none gets all but WRAP and UNWRAP (rule R4).
