@@ -42,6 +42,7 @@ steps! {
     "format"           Always  "the sources are formatted"                     |w| run(&mut w.cargo(&["fmt", "--all", "--check"]));
     "clippy"           Always  "clippy has nothing to say"                     clippy;
     "unit"             Always  "tests of every crate"                          unit;
+    "sled"             Full    "the second store engine, under the same tests"  second_engine;
     "docs"             Always  "examples in the documentation"                 |w| run(&mut w.cargo(&["test", "--workspace", "--doc", "--quiet"]));
     "tables"           Always  "docs/tables is what the code says"             tables::check;
     "release"          Full    "the release build"                             release;
@@ -93,6 +94,11 @@ fn clippy(workspace: &Workspace) -> Outcome {
 /// The conformance tests have a step of their own, against the release build.
 fn unit(workspace: &Workspace) -> Outcome {
     run(&mut tests(workspace, &["--workspace", "--exclude", "claviger-conformance"]))
+}
+
+/// The store's contract once more, with the engine that only tests and comparisons use.
+fn second_engine(workspace: &Workspace) -> Outcome {
+    run(&mut tests(workspace, &["--package", "claviger-store", "--features", "sled", "--test", "contract"]))
 }
 
 /// nextest where it is installed, otherwise `cargo test`.
