@@ -34,8 +34,7 @@ impl Session {
             return Answer::Value(Value::bytes(names));
         }
         let hidden = attribute.row().is_some_and(|row| row.shown == Shown::Hidden);
-        let facts = entry.object.facts(subject, entry.handle.0);
-        if hidden && authorize(subject, Action::ReadValue, &facts).is_err() {
+        if hidden && !may_read_value(subject, entry) {
             let (class, key_type) = (entry.object.class(), entry.object.key_type());
             let has = attribute.row().zip(class).is_some_and(|(row, class)| row.of.includes(class, key_type));
             return if has { Answer::Sensitive } else { Answer::Unavailable };
@@ -64,4 +63,8 @@ impl Session {
         let (entry, _permit) = self.permitted(&self.subject()?, Action::Read, object)?;
         Ok(codec::encode(&entry.object)?.len() as u64)
     }
+}
+
+fn may_read_value(subject: &Subject, entry: &Entry) -> bool {
+    authorize(subject, Action::ReadValue, &entry.object.facts(subject, entry.handle.0)).is_ok()
 }
