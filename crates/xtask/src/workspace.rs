@@ -51,13 +51,10 @@ impl Workspace {
         self.release("claviger")
     }
 
-    /// Builds these packages in release.
-    pub(crate) fn build(&self, packages: &[&str]) -> Outcome {
-        let mut cargo = self.cargo(&["build", "--release"]);
-        packages.iter().for_each(|package| {
-            cargo.args(["--package", package]);
-        });
-        run(&mut cargo)
+    /// Builds everything in release, as a user would: another choice of packages would build the crates below a
+    /// second time, because it chooses other features of them.
+    pub(crate) fn build(&self) -> Outcome {
+        run(&mut self.cargo(&["build", "--release"]))
     }
 }
 

@@ -35,7 +35,7 @@ const SO_PIN: &str = "12345678";
 /// Builds, makes the token and runs the child.
 pub(crate) fn show(workspace: &Workspace) -> Outcome {
     screen::heading("Building the library and the command");
-    workspace.build(&["claviger", "claviger-pkcs11", "xtask"])?;
+    workspace.build()?;
     let place = workspace.root.join(PLACE);
     make_room(&place)?;
     screen::heading("A token with named users in three roles");
