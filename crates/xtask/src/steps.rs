@@ -99,6 +99,11 @@ fn unit(workspace: &Workspace) -> Outcome {
     run(&mut tests(workspace, &packages))
 }
 
+/// The store's contract once more, with the engine that only tests and comparisons use.
+fn second_engine(workspace: &Workspace) -> Outcome {
+    run(&mut tests(workspace, &["--package", "claviger-store", "--features", "sled", "--test", "contract"]))
+}
+
 /// nextest where it is installed, otherwise `cargo test`.
 fn tests(workspace: &Workspace, arguments: &[&str]) -> Command {
     let has_nextest = output(&mut workspace.cargo(&["nextest", "--version"])).is_ok();
