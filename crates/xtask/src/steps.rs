@@ -99,9 +99,10 @@ fn unit(workspace: &Workspace) -> Outcome {
     run(&mut tests(workspace, &packages))
 }
 
-/// The store's contract once more, with the engine that only tests and comparisons use.
+/// The store's contract once more, with the engine that only tests and comparisons use. As part of the workspace, so that
+/// the crates below keep the features that they were built with.
 fn second_engine(workspace: &Workspace) -> Outcome {
-    run(&mut tests(workspace, &["--package", "claviger-store", "--features", "sled", "--test", "contract"]))
+    run(&mut tests(workspace, &["--workspace", "--features", "claviger-store/sled", "--test", "contract"]))
 }
 
 /// nextest where it is installed, otherwise `cargo test`.
