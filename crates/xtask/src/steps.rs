@@ -102,7 +102,15 @@ fn unit(workspace: &Workspace) -> Outcome {
 /// The store's contract once more, with the engine that only tests and comparisons use. As part of the workspace, so that
 /// the crates below keep the features that they were built with.
 fn second_engine(workspace: &Workspace) -> Outcome {
-    run(&mut tests(workspace, &["--workspace", "--features", "claviger-store/sled", "--test", "contract"]))
+    run(&mut workspace.cargo(&[
+        "test",
+        "--workspace",
+        "--features",
+        "claviger-store/sled",
+        "--test",
+        "contract",
+        "--quiet",
+    ]))
 }
 
 /// nextest where it is installed, otherwise `cargo test`.
