@@ -81,7 +81,8 @@ impl View {
             What::Parts(parts) if parts.objects.is_empty() => return Ok(()),
             What::Parts(parts) => (token.store().read(author, &parts.objects), Some(parts.objects.as_slice())),
         };
-        if !self.take(seen, seen, loaded.map_err(fault::store)?, only) {
+        let covers = only.map(|_| changes.generation);
+        if !self.take(seen, seen, loaded.map_err(fault::store)?, only, covers) {
             self.write().seen = Seen::Nothing;
         }
         Ok(())
@@ -101,7 +102,7 @@ impl View {
         // A commit of this process may come between reading and taking; then it is read again.
         for _ in 0..ATTEMPTS {
             let loaded = token.store().load(author).map_err(fault::store)?;
-            if self.take(seen, wanted, loaded, None) {
+            if self.take(seen, wanted, loaded, None, None) {
                 break;
             }
         }
@@ -110,7 +111,7 @@ impl View {
 
     /// Takes in what was read: everything, or `only` these. What was asked for and is not there is gone.
     /// False when it is older than what the view has.
-    fn take(&self, seen: Seen, now: Seen, loaded: Loaded, only: Option<&[ObjectId]>) -> bool {
+    fn take(&self, seen: Seen, now: Seen, loaded: Loaded, only: Option<&[ObjectId]>, covers: Option<u64>) -> bool {
         let mut state = self.write();
         if state.seen != seen {
             return true;
@@ -118,7 +119,8 @@ impl View {
         if loaded.generation < state.read.max(state.written) {
             return false;
         }
-        state.read = loaded.generation;
+        // Reading only some objects says nothing of what was made after it was known which to read.
+        state.read = state.read.max(covers.unwrap_or(loaded.generation));
         let present: HashSet<ObjectId> = loaded.objects.iter().map(|stored| stored.id).collect();
         let gone: Vec<ObjectId> = match only {
             Some(ids) => ids.iter().copied().filter(|id| !present.contains(id)).collect(),
