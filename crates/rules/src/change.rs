@@ -1,7 +1,10 @@
 //! Changes after birth: C_SetAttributeValue and C_CopyObject (rules R1, R2, R13).
 
 use crate::attribute::Change;
-use crate::{AttributeType, Error, KeyType, Mode, ObjectClass, Refusal, Rule, Template, Value};
+use crate::{
+    AttributeType, Calling, Clause, Error, KeyType, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Shadow,
+    Template, Value,
+};
 
 /// What happens to the attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,23 +21,30 @@ pub enum Occasion {
 ///
 /// # Errors
 /// CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID, CKR_TEMPLATE_INCONSISTENT; `attributes` are then unchanged.
-pub fn apply(mode: Mode, occasion: Occasion, attributes: &mut Template, template: &Template) -> Result<(), Refusal> {
+pub fn apply(
+    rules: Rulebook,
+    occasion: Occasion,
+    attributes: &mut Template,
+    template: &Template,
+) -> Result<(), Refusal> {
     let mut changed = attributes.clone();
+    let private = rules.binds(Clause::AlwaysPrivate) && holds_secret(attributes);
     for (attribute, value) in template.iter() {
-        check(mode, occasion, attributes, attribute, value)?;
-        if !(mode == Mode::Enforce && attribute == AttributeType::PRIVATE && holds_secret(attributes)) {
+        check(rules, occasion, attributes, attribute, value)?;
+        if !(private && attribute == AttributeType::PRIVATE) {
             changed.set(attribute, value.clone());
         }
     }
-    if mode == Mode::Enforce && holds_secret(attributes) {
+    if rules.binds(Clause::TrustedAtChange) && holds_secret(attributes) {
         raise(&mut changed, template)?;
-        // Rules R17, for what was born before the token was tightened, and R16: no check value of a wrapping key.
-        if occasion == Occasion::Copy {
-            changed.set(AttributeType::PRIVATE, Value::Bool(true));
-        }
-        if changed.flag(AttributeType::WRAP) || changed.flag(AttributeType::UNWRAP) {
-            changed.remove(AttributeType::CHECK_VALUE);
-        }
+    }
+    // What was born before the token was tightened may not be private yet.
+    if private && occasion == Occasion::Copy {
+        changed.set(AttributeType::PRIVATE, Value::Bool(true));
+    }
+    let wraps = changed.flag(AttributeType::WRAP) || changed.flag(AttributeType::UNWRAP);
+    if wraps && rules.binds(Clause::NoCheckValue) && holds_secret(attributes) {
+        changed.remove(AttributeType::CHECK_VALUE);
     }
     *attributes = changed;
     Ok(())
@@ -49,7 +59,7 @@ fn class_of(attributes: &Template) -> Option<ObjectClass> {
 }
 
 fn check(
-    mode: Mode,
+    rules: Rulebook,
     occasion: Occasion,
     present: &Template,
     attribute: AttributeType,
@@ -66,9 +76,12 @@ fn check(
     let new = value.as_bool();
     let permitted = match row.change {
         Change::Free => true,
+        Change::OnlyTrue | Change::OnlyFalse if !rules.binds(Clause::OnlyStronger) => true,
         Change::OnlyTrue => new == Some(true) || old == new,
         Change::OnlyFalse => new == Some(false) || old == new,
-        Change::OnCopy => occasion == Occasion::Copy && !(mode == Mode::Enforce && loosens(attribute, old, new)),
+        Change::OnCopy => {
+            occasion == Occasion::Copy && !(rules.binds(Clause::CopyOnlyStronger) && loosens(attribute, old, new))
+        }
         Change::Fixed => {
             occasion == Occasion::Copy
                 && row.shown == crate::attribute::Shown::Open
@@ -116,4 +129,22 @@ fn raise(changed: &mut Template, template: &Template) -> Result<(), Refusal> {
     }
     changed.set(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(true));
     Ok(())
+}
+
+/// Marks a key trusted, or takes TRUSTED away: from then on a key that was made for trust is retired (rule R9).
+pub fn set_trust(rules: Rulebook, attributes: &mut Template, calling: &mut Calling, trusted: bool) {
+    if !trusted && *calling == Calling::Wrapping && rules.binds(Clause::RetiredForEver) {
+        *calling = Calling::Retired;
+    }
+    attributes.set(AttributeType::TRUSTED, Value::Bool(trusted));
+}
+
+/// What `before` would be like in `enforce` once `template` is applied to it, and what `enforce` would have refused of
+/// that; `after` are the attributes that a token in `audit` gave it.
+pub fn shadow(before: &Object, after: &Template, occasion: Occasion, template: &Template) -> (Shadow, Option<Refusal>) {
+    let Object { mut attributes, calling, .. } = before.under_enforce();
+    match apply(Rulebook::of(Mode::Enforce), occasion, &mut attributes, template) {
+        Ok(()) => (Shadow::of(&attributes, calling), None),
+        Err(refusal) => (Shadow::of(after, calling), Some(refusal)),
+    }
 }

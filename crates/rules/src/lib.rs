@@ -9,6 +9,7 @@
 //! | what a role may do at all | `role.rs`, a row per role |
 //! | what an attribute is | `attribute/table.rs`, a row per attribute |
 //! | what a mechanism is | `mechanism/table.rs`, a row per mechanism |
+//! | the rules, and which bind when | `refusal.rs`, a row per rule; `rulebook.rs`, a row per clause that is no requirement |
 //! | the return values | `error.rs`, a row per value |
 //! | how an object comes to be and changes | [`birth`], [`change`] |
 #![forbid(unsafe_code)]
@@ -24,12 +25,14 @@ mod object;
 pub mod policy;
 mod refusal;
 mod role;
+mod rulebook;
 
 pub use attribute::{AttributeType, Template, Value};
 pub use class::{KeyType, ObjectClass};
 pub use error::Error;
 pub use mechanism::{MechanismType, Parameter, ParameterKind};
 pub use mode::Mode;
-pub use object::{Calling, Lifecycle, Object};
+pub use object::{Calling, Lifecycle, Object, Shadow};
 pub use refusal::{Refusal, Rule};
 pub use role::{Power, Powers, Role, UserId};
+pub use rulebook::{Clause, Off, Rulebook};

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attribute::{ATTRIBUTES, Shown};
 use crate::policy::{Facts, Kind, Relation, Subject};
-use crate::{AttributeType, KeyType, Mode, ObjectClass, Template, UserId};
+use crate::{AttributeType, Clause, KeyType, Mode, ObjectClass, Rulebook, Template, UserId, Value};
 
 /// Where a wrapping key stands in its life (rule R9): CANDIDATE -> TRUSTED -> RETIRED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +43,17 @@ pub struct Object {
     pub born: Mode,
     /// Whether it was made for trust.
     pub calling: Calling,
+    /// On a token in `audit`: what it would be like in `enforce`.
+    pub shadow: Option<Box<Shadow>>,
+}
+
+/// What an object would be like if it had been born and changed in `enforce`; what a token in `audit` judges by.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Its attributes, but for the key's value.
+    pub attributes: Template,
+    /// Whether it would have been made for trust.
+    pub calling: Calling,
 }
 
 impl Object {
@@ -60,6 +72,20 @@ impl Object {
         self.attributes.flag(attribute)
     }
 
+    /// The object as it would be in `enforce`; without a shadow, with the protection that rule R1 would have added.
+    #[must_use]
+    pub fn under_enforce(&self) -> Self {
+        let shadow = self.shadow.as_deref().cloned().unwrap_or_else(|| Shadow::of(&self.attributes, self.calling));
+        Self {
+            attributes: shadow.attributes,
+            owner: self.owner,
+            shared_with: self.shared_with.clone(),
+            born: Mode::Enforce,
+            calling: shadow.calling,
+            shadow: None,
+        }
+    }
+
     /// Where it stands in its life.
     pub fn lifecycle(&self) -> Lifecycle {
         match (self.calling, self.flag(AttributeType::TRUSTED)) {
@@ -70,11 +96,12 @@ impl Object {
         }
     }
 
-    /// Whether keys may be wrapped under it as under a trusted key, on a token of `mode`.
+    /// Whether keys may be wrapped under it as under a trusted key, where `rules` are in force.
     ///
     /// On a token that was tightened to `enforce`, the TRUSTED of an object born before counts for nothing.
-    pub fn is_trusted(&self, mode: Mode) -> bool {
-        self.flag(AttributeType::TRUSTED) && (mode != Mode::Enforce || self.lifecycle() == Lifecycle::Trusted)
+    pub fn is_trusted(&self, rules: Rulebook) -> bool {
+        let counts = self.lifecycle() == Lifecycle::Trusted || !rules.binds(Clause::BornInEnforce);
+        self.flag(AttributeType::TRUSTED) && counts
     }
 
     /// How `subject` stands to it.
@@ -110,6 +137,24 @@ impl Object {
             destroyable: self.flag(AttributeType::DESTROYABLE),
             ..Facts::NONE
         }
+    }
+}
+
+impl Shadow {
+    /// The shadow of an object that `enforce` would not have let be: what it is, with the least protection that every
+    /// object in `enforce` has.
+    pub fn of(attributes: &Template, calling: Calling) -> Self {
+        let mut attributes = attributes.clone();
+        for row in ATTRIBUTES.iter().filter(|row| row.shown == Shown::Hidden) {
+            attributes.remove(row.id);
+        }
+        if attributes.flag(AttributeType::SENSITIVE) && attributes.flag(AttributeType::EXTRACTABLE) {
+            attributes.set(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(true));
+        }
+        if calling == Calling::Data && attributes.get(AttributeType::TRUSTED).is_some() {
+            attributes.set(AttributeType::TRUSTED, Value::Bool(false));
+        }
+        Self { attributes, calling }
     }
 }
 

@@ -5,13 +5,13 @@ use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size};
 use claviger_rules::policy::Subject;
 use claviger_rules::{
     AttributeType as A, Calling, Error, KeyType, MechanismType, Mode, Object, ObjectClass, Refusal, Role, Rule,
-    Template, UserId, Value,
+    Rulebook, Template, UserId, Value,
 };
 
 const USER: UserId = UserId(7);
 
 fn subject(role: Role, mode: Mode) -> Subject {
-    Subject::new(Some((USER, role)), mode, true)
+    Subject::new(Some((USER, role)), Rulebook::of(mode), true)
 }
 
 fn nu() -> Subject {
@@ -277,14 +277,14 @@ fn r14_protected_keys_have_a_least_size() {
     let protected = template(&[(A::SENSITIVE, true), (A::EXTRACTABLE, false)]);
     let open = template(&[(A::SENSITIVE, false), (A::EXTRACTABLE, true)]);
     let check = |birth, key_type, bits, attributes| {
-        check_size(Mode::Enforce, birth, key_type, bits, attributes).map_err(|refusal| refusal.error)
+        check_size(Rulebook::of(Mode::Enforce), birth, key_type, bits, attributes).map_err(|refusal| refusal.error)
     };
     assert_eq!(check(Birth::Create, KeyType::GenericSecret, 120, &protected), Err(Error::KeySizeRange));
     assert_eq!(check(Birth::Create, KeyType::GenericSecret, 128, &protected), Ok(()));
     assert_eq!(check(Birth::Unwrap, KeyType::GenericSecret, 8, &protected), Err(Error::WrappedKeyLenRange));
     assert_eq!(check(Birth::Create, KeyType::Rsa, 1024, &protected), Err(Error::KeySizeRange));
     assert_eq!(check(Birth::Create, KeyType::GenericSecret, 8, &open), Ok(()));
-    assert!(check_size(Mode::Standard, Birth::Create, KeyType::GenericSecret, 8, &protected).is_ok());
+    assert!(check_size(Rulebook::of(Mode::Standard), Birth::Create, KeyType::GenericSecret, 8, &protected).is_ok());
 }
 
 #[test]
@@ -348,5 +348,12 @@ fn class_and_type_must_agree_with_the_mechanism() {
 }
 
 fn object(flags: &[(A, bool)], calling: Calling) -> Object {
-    Object { attributes: aes(flags), owner: Some(USER), shared_with: Vec::new(), born: Mode::Enforce, calling }
+    Object {
+        attributes: aes(flags),
+        owner: Some(USER),
+        shared_with: Vec::new(),
+        born: Mode::Enforce,
+        calling,
+        shadow: None,
+    }
 }

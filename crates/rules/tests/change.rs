@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity, reason = "a test says so by failing")]
 
 use claviger_rules::change::{Occasion, apply};
-use claviger_rules::{AttributeType as A, Error, KeyType, Mode, ObjectClass, Template, Value};
+use claviger_rules::{AttributeType as A, Error, KeyType, Mode, ObjectClass, Rulebook, Template, Value};
 
 fn key(flags: &[(A, bool)]) -> Template {
     let mut template = Template::new();
@@ -23,7 +23,7 @@ fn set(mode: Mode, occasion: Occasion, present: &[(A, bool)], wanted: &[(A, bool
     let template =
         Template::from_list(wanted.iter().map(|(attribute, flag)| (*attribute, Value::Bool(*flag)))).unwrap();
     let before = attributes.clone();
-    let outcome = apply(mode, occasion, &mut attributes, &template);
+    let outcome = apply(Rulebook::of(mode), occasion, &mut attributes, &template);
     if outcome.is_err() {
         assert!(attributes == before, "a refused change left something behind");
     }

@@ -1,17 +1,21 @@
 //! Rules R4, R5 and R7: the shape of a candidate, the key that may become trusted.
 
-use super::{Birth, Origin};
+use super::Origin;
 use crate::attribute::USAGES;
 use crate::policy::Subject;
-use crate::{AttributeType, Error, MechanismType, Mode, Power, Refusal, Rule, Template, Value};
+use crate::{
+    AttributeType, Clause, Error, KeyType, MechanismType, Mode, ObjectClass, Power, Refusal, Rule, Rulebook, Template,
+    Value,
+};
 
 /// Whether this birth makes a candidate: a key manager's C_GenerateKey(CKM_AES_KEY_GEN) whose template
 /// names WRAP or UNWRAP true, on a token in `enforce`.
 pub fn is_candidate(subject: &Subject, origin: &Origin<'_>, template: &Template) -> bool {
-    subject.mode == Mode::Enforce
-        && subject.powers.has(Power::MakeCandidates)
-        && origin.birth == Birth::Generate
-        && origin.mechanism == Some(MechanismType::AES_KEY_GEN)
+    let maker = subject.powers.has(Power::MakeCandidates) && origin.birth.is_local();
+    let aes = !origin.birth.is_local() || origin.mechanism == Some(MechanismType::AES_KEY_GEN);
+    subject.rules.mode() == Mode::Enforce
+        && (maker || !subject.rules.binds(Clause::CandidateMaker))
+        && (aes || !subject.rules.binds(Clause::AesCandidates))
         && (template.flag(AttributeType::WRAP) || template.flag(AttributeType::UNWRAP))
 }
 
@@ -47,8 +51,19 @@ const MAY_CARRY: &[AttributeType] = &[
 ];
 
 /// Fills a candidate's template in.
-pub(super) fn shape(template: &mut Template) -> Result<(), Refusal> {
-    fill(template, SHAPE, CONTRADICTION)?;
+pub(super) fn shape(
+    rules: Rulebook,
+    class: ObjectClass,
+    key_type: Option<KeyType>,
+    template: &mut Template,
+) -> Result<(), Refusal> {
+    if rules.binds(Clause::CandidateShape) {
+        let has = |attribute: AttributeType| attribute.row().is_some_and(|row| row.of.includes(class, key_type));
+        fill(template, SHAPE.iter().filter(|(attribute, _)| has(*attribute)), CONTRADICTION)?;
+    }
+    if !rules.binds(Clause::UnwrapTemplate) {
+        return Ok(());
+    }
     let carried = match template.get(AttributeType::UNWRAP_TEMPLATE) {
         Some(Value::Template(given)) => unwrap_template(given.clone())?,
         _ => unwrap_template(Template::new())?,
@@ -69,7 +84,7 @@ fn unwrap_template(mut carried: Template) -> Result<Template, Refusal> {
         Rule::R5,
         "the UNWRAP_TEMPLATE of a wrapping key holds WRAP_WITH_TRUSTED and SENSITIVE true, and of the rest only class, key type, usages, EXTRACTABLE=false, TOKEN, LABEL, ALLOWED_MECHANISMS, DESTROYABLE, COPYABLE, MODIFIABLE",
     );
-    fill(&mut carried, UNWRAPPED, refusal)?;
+    fill(&mut carried, UNWRAPPED.iter(), refusal)?;
     let admitted = |attribute, value: &Value| {
         MAY_CARRY.contains(&attribute)
             || USAGES.contains(&attribute)
@@ -79,7 +94,11 @@ fn unwrap_template(mut carried: Template) -> Result<Template, Refusal> {
     if carried.iter().all(|(attribute, value)| admitted(attribute, value)) { Ok(carried) } else { Err(refusal) }
 }
 
-fn fill(template: &mut Template, shape: &[(AttributeType, Value)], refusal: Refusal) -> Result<(), Refusal> {
+fn fill<'a>(
+    template: &mut Template,
+    shape: impl Iterator<Item = &'a (AttributeType, Value)>,
+    refusal: Refusal,
+) -> Result<(), Refusal> {
     for (attribute, value) in shape {
         match template.get(*attribute) {
             None => template.set(*attribute, value.clone()),

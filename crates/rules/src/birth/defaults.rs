@@ -2,14 +2,14 @@
 
 use crate::attribute::USAGES;
 use crate::policy::Subject;
-use crate::{AttributeType, KeyType, Mode, ObjectClass, Power, Template, Value};
+use crate::{AttributeType, Clause, KeyType, ObjectClass, Power, Rulebook, Template, Value};
 
 /// Usages: when the template names none, all that the key type supports are true (Java relies on it);
 /// when it names any, the rest are false. A key manager who names none gets all but WRAP and UNWRAP (rule R4).
 pub(super) fn usages(subject: &Subject, class: ObjectClass, key_type: Option<KeyType>, attributes: &mut Template) {
     let Some(key_type) = key_type else { return };
     let names_none = USAGES.iter().all(|usage| attributes.get(*usage).is_none());
-    let keeps_wrapping_apart = subject.mode == Mode::Enforce && subject.powers.has(Power::MakeCandidates);
+    let keeps_wrapping_apart = subject.rules.binds(Clause::CandidateMaker) && subject.powers.has(Power::MakeCandidates);
     for usage in USAGES {
         if !usage.row().is_some_and(|row| row.of.includes(class, Some(key_type))) {
             continue;
@@ -39,9 +39,9 @@ fn supports(key_type: KeyType, usage: AttributeType) -> bool {
 }
 
 /// TOKEN, PRIVATE, LABEL and the other attributes that every object of the class has.
-pub(super) fn storage(mode: Mode, class: ObjectClass, attributes: &mut Template) {
+pub(super) fn storage(rules: Rulebook, class: ObjectClass, attributes: &mut Template) {
     // Rule R17: secret and private keys are always private; `pkcs11-tool` says otherwise and means no harm.
-    if class.has_secret() && mode == Mode::Enforce {
+    if class.has_secret() && rules.binds(Clause::AlwaysPrivate) {
         attributes.set(AttributeType::PRIVATE, Value::Bool(true));
     }
     let flags = [

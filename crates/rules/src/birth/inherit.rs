@@ -1,21 +1,28 @@
 //! What a key takes over from the keys that it comes from: rules R5 and R15.
 
 use super::{Birth, Origin};
-use crate::{AttributeType, Error, Object, ObjectClass, Refusal, Rule, Template, Value};
+use crate::{AttributeType, Clause, Error, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Template, Value};
 
 /// The union of the caller's template with the UNWRAP_TEMPLATE or DERIVE_TEMPLATE that a parent carries.
 ///
 /// PKCS#11 3.2 section 5.18.4: "the attributes of the template … are added"; a conflict is refused. Applied
 /// whatever TRUSTED says at the moment (rule R5).
-pub(super) fn carried_templates(origin: &Origin<'_>, template: Template) -> Result<Template, Refusal> {
+pub(super) fn carried_templates(rules: Rulebook, origin: &Origin<'_>, template: Template) -> Result<Template, Refusal> {
     let attribute = match origin.birth {
         Birth::Unwrap => AttributeType::UNWRAP_TEMPLATE,
         Birth::Derive => AttributeType::DERIVE_TEMPLATE,
         Birth::Create | Birth::Generate | Birth::Pair => return Ok(template),
     };
-    origin.parents.iter().try_fold(template, |template, parent| match parent.attributes.get(attribute) {
-        Some(Value::Template(carried)) => template.union(carried),
-        _ => Ok(template),
+    let applies = |parent: &&&Object| {
+        rules.mode() != Mode::Enforce
+            || rules.binds(Clause::UnwrapTemplateAlways)
+            || parent.flag(AttributeType::TRUSTED)
+    };
+    origin.parents.iter().filter(applies).try_fold(template, |template, parent| {
+        match parent.attributes.get(attribute) {
+            Some(Value::Template(carried)) => template.union(carried),
+            _ => Ok(template),
+        }
     })
 }
 

@@ -1,7 +1,7 @@
 //! The birth of an object: from a caller's template to the attributes that the object will have.
 //!
 //! Create, generate, pair, derive, unwrap and copy all pass through [`bear`] (copies through
-//! [`crate::change::copy`]), which walks the attribute table once and then applies the rules R1, R4, R5,
+//! [`crate::change::apply`]), which walks the attribute table once and then applies the rules R1, R4, R5,
 //! R8, R14, R15 and R17. The key's value is added by the token afterwards: nothing here depends on it.
 
 mod candidate;
@@ -9,14 +9,16 @@ mod defaults;
 mod identity;
 mod inherit;
 mod protection;
+mod shadow;
 mod size;
 mod template;
 
 use crate::attribute::When;
 use crate::policy::Subject;
-use crate::{Calling, KeyType, MechanismType, Mode, Object, ObjectClass, Refusal, Template};
+use crate::{Calling, Clause, KeyType, MechanismType, Object, ObjectClass, Refusal, Template};
 
 pub use candidate::is_candidate;
+pub use shadow::shadow;
 pub use size::{check_size, check_size_after};
 
 /// How an object comes to be.
@@ -85,23 +87,23 @@ pub struct Newborn {
 /// CKR_TEMPLATE_INCOMPLETE, CKR_TEMPLATE_INCONSISTENT, CKR_ATTRIBUTE_READ_ONLY, CKR_ATTRIBUTE_TYPE_INVALID
 /// and CKR_ATTRIBUTE_VALUE_INVALID, with the rule that says so.
 pub fn bear(subject: &Subject, origin: &Origin<'_>, template: Template) -> Result<Newborn, Refusal> {
-    let template = inherit::carried_templates(origin, template)?;
+    let template = inherit::carried_templates(subject.rules, origin, template)?;
     let (class, key_type) = identity::of(origin, &template)?;
-    template::check(origin.birth, class, key_type, &template)?;
+    template::check(subject.rules, origin.birth, class, key_type, &template)?;
     let mut attributes = template;
     let calling = if is_candidate(subject, origin, &attributes) {
-        candidate::shape(&mut attributes)?;
+        candidate::shape(subject.rules, class, key_type, &mut attributes)?;
         Calling::Wrapping
     } else {
         Calling::Data
     };
-    if subject.mode == Mode::Enforce {
-        template::check_nested(&attributes)?;
+    template::check_nested(subject.rules, &attributes)?;
+    if subject.rules.binds(Clause::DerivedProtection) {
         inherit::protection(origin, class, &mut attributes)?;
     }
     identity::record(class, key_type, &mut attributes);
     defaults::usages(subject, class, key_type, &mut attributes);
-    defaults::storage(subject.mode, class, &mut attributes);
-    protection::settle(subject.mode, origin, class, &mut attributes)?;
+    defaults::storage(subject.rules, class, &mut attributes);
+    protection::settle(subject.rules, origin, class, &mut attributes)?;
     Ok(Newborn { attributes, class, key_type, calling })
 }

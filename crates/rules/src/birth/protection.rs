@@ -1,20 +1,20 @@
 //! Rule R1 at birth, and the attributes that the token computes.
 
 use super::{Birth, Origin};
-use crate::{AttributeType, Error, Mode, Object, ObjectClass, Refusal, Rule, Template, Value};
+use crate::{AttributeType, Clause, Error, Object, ObjectClass, Refusal, Rule, Rulebook, Template, Value};
 
 /// Settles SENSITIVE, EXTRACTABLE and WRAP_WITH_TRUSTED, then records LOCAL and its like.
 pub(super) fn settle(
-    mode: Mode,
+    rules: Rulebook,
     origin: &Origin<'_>,
     class: ObjectClass,
     attributes: &mut Template,
 ) -> Result<(), Refusal> {
     if class.has_secret() {
-        let (sensitive, extractable) = secrecy(mode, origin.birth, attributes)?;
+        let (sensitive, extractable) = secrecy(rules, origin.birth, attributes)?;
         attributes.set(AttributeType::SENSITIVE, Value::Bool(sensitive));
         attributes.set(AttributeType::EXTRACTABLE, Value::Bool(extractable));
-        if mode == Mode::Enforce {
+        if rules.binds(Clause::TrustedAtBirth) {
             raise(attributes)?;
         }
         attributes.set_default(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(false));
@@ -33,10 +33,10 @@ const UNAVAILABLE: u64 = u64::MAX;
 
 /// SENSITIVE defaults to true. EXTRACTABLE defaults to the contrary of SENSITIVE *as given*, and on unwrap to
 /// true, as the standard says.
-fn secrecy(mode: Mode, birth: Birth, attributes: &Template) -> Result<(bool, bool), Refusal> {
+fn secrecy(rules: Rulebook, birth: Birth, attributes: &Template) -> Result<(bool, bool), Refusal> {
     let given = attributes.flag_given(AttributeType::SENSITIVE);
     let wants_trusted = attributes.flag(AttributeType::WRAP_WITH_TRUSTED);
-    if mode == Mode::Enforce && given == Some(false) && wants_trusted {
+    if rules.binds(Clause::TrustedAtBirth) && given == Some(false) && wants_trusted {
         return Err(Refusal::new(
             Error::TemplateInconsistent,
             Rule::R1,

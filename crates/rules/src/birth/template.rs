@@ -2,17 +2,18 @@
 
 use super::Birth;
 use crate::attribute::{ATTRIBUTES, Change, Shown};
-use crate::{AttributeType, Error, KeyType, ObjectClass, Refusal, Rule, Template, Value};
+use crate::{AttributeType, Clause, Error, KeyType, ObjectClass, Refusal, Rule, Rulebook, Template, Value};
 
 /// Checks every attribute of `template`, and that none is missing.
 pub(super) fn check(
+    rules: Rulebook,
     birth: Birth,
     class: ObjectClass,
     key_type: Option<KeyType>,
     template: &Template,
 ) -> Result<(), Refusal> {
     for (attribute, value) in template.iter() {
-        check_one(birth, class, key_type, attribute, value)?;
+        check_one(rules, birth, class, key_type, attribute, value)?;
     }
     let missing = ATTRIBUTES.iter().any(|row| {
         row.required.has(birth.when())
@@ -35,6 +36,7 @@ fn needed(attribute: AttributeType, birth: Birth, class: ObjectClass) -> bool {
 }
 
 fn check_one(
+    rules: Rulebook,
     birth: Birth,
     class: ObjectClass,
     key_type: Option<KeyType>,
@@ -51,12 +53,12 @@ fn check_one(
         ));
     }
     match row.change {
-        Change::Token | Change::Share => {
-            Err(Refusal::new(Error::AttributeReadOnly, Rule::R8, "the token computes this attribute itself"))
+        Change::Token | Change::Share if rules.binds(Clause::Computed) => {
+            Err(Refusal::new(Error::AttributeReadOnly, Rule::R2, "the token computes this attribute itself"))
         }
-        Change::Officer if value.as_bool() == Some(true) => Err(Refusal::new(
+        Change::Officer if value.as_bool() == Some(true) && rules.binds(Clause::UntrustedAtBirth) => Err(Refusal::new(
             Error::AttributeReadOnly,
-            Rule::R6,
+            Rule::R8,
             "TRUSTED is never set at birth; a security officer sets it with C_SetAttributeValue",
         )),
         _ if !row.given.has(birth.when()) => {
@@ -80,20 +82,21 @@ fn well_formed(attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
 }
 
 /// Rule R16: nested templates hold no values, or matching them would be an oracle; and R6: none mints trust.
-pub(super) fn check_nested(template: &Template) -> Result<(), Refusal> {
+pub(super) fn check_nested(rules: Rulebook, template: &Template) -> Result<(), Refusal> {
     for (_, value) in template.iter() {
         let Value::Template(nested) = value else { continue };
         for (attribute, value) in nested.iter() {
             let is_value =
                 attribute == AttributeType::CHECK_VALUE || attribute.row().is_none_or(|row| row.shown == Shown::Hidden);
-            if is_value {
+            if is_value && rules.binds(Clause::NestedValues) {
                 return Err(Refusal::new(
                     Error::TemplateInconsistent,
                     Rule::R16,
                     "a template that a key carries holds no values: matching them would reveal them",
                 ));
             }
-            if attribute == AttributeType::TRUSTED && value.as_bool() == Some(true) {
+            let mints = attribute == AttributeType::TRUSTED && value.as_bool() == Some(true);
+            if mints && rules.binds(Clause::NestedTrust) {
                 return Err(Refusal::new(Error::TemplateInconsistent, Rule::R6, "no template mints trust"));
             }
         }

@@ -1,7 +1,7 @@
 //! What the policy looks at: small `Copy` structs of flags and enums, so that every input can be
 //! enumerated.
 
-use crate::{Lifecycle, Mode, Powers, Role, UserId};
+use crate::{Clause, Lifecycle, Mode, Powers, Role, Rulebook, UserId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,29 +12,38 @@ pub struct Subject {
     pub powers: Powers,
     /// Whether the user logged in as CKU_SO.
     pub officer: bool,
-    /// The token's mode.
-    pub mode: Mode,
+    /// The user's role.
+    pub role: Option<Role>,
+    /// The rules in force.
+    pub rules: Rulebook,
     /// Whether the session is read/write.
     pub writable: bool,
 }
 
 impl Subject {
-    /// The subject of a session on a token of `mode`, with whoever is logged in.
+    /// The subject of a session on a token where `rules` are in force, with whoever is logged in.
     ///
     /// Outside `enforce` NU and KM are the same plain user.
-    pub fn new(login: Option<(UserId, Role)>, mode: Mode, writable: bool) -> Self {
+    pub fn new(login: Option<(UserId, Role)>, rules: Rulebook, writable: bool) -> Self {
         let powers = match login {
             None => Powers::NONE,
-            Some((_, role)) if role.is_so() || mode == Mode::Enforce => role.powers(),
+            Some((_, role)) if role.is_so() || rules.binds(Clause::RolePowers) => role.powers(),
             Some(_) => Role::NormalUser.powers().and(Role::KeyManager.powers()),
         };
         Self {
             user: login.map(|(user, _)| user),
             powers,
             officer: login.is_some_and(|(_, role)| role.is_so()),
-            mode,
+            role: login.map(|(_, role)| role),
+            rules,
             writable,
         }
+    }
+
+    /// The same subject where the rules of `enforce` are in force, to judge what a token in `audit` lets pass.
+    #[must_use]
+    pub fn under_enforce(&self) -> Self {
+        Self::new(self.user.zip(self.role), Rulebook::of(Mode::Enforce), self.writable)
     }
 }
 

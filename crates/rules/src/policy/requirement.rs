@@ -8,7 +8,7 @@ use crate::{Error, Lifecycle, Power, Refusal, Rule};
 pub enum Binds {
     /// In every mode: ownership, and what the standard itself demands.
     Always,
-    /// In `enforce`; in `audit` it is noted.
+    /// In `enforce`; a token in `audit` writes down what it would have refused.
     Enforce,
 }
 
@@ -53,7 +53,7 @@ requirements! {
                     |s, f| !f.private || (s.user.is_some() && (!s.officer || f.relation == Relation::Officer));
    LoggedInToChange Always  UserNotLoggedIn          Standard "log in as the object's owner"
                     |s, f| s.user.is_some() || f.ownerless || f.relation == Relation::Hidden;
-   LoggedInToWrap   Enforce UserNotLoggedIn          Standard "wrapping and unwrapping need a login as CKU_USER"
+   LoggedInToWrap   Enforce UserNotLoggedIn          Role     "wrapping and unwrapping need a login as CKU_USER"
                     |s, _f| s.user.is_some();
    Officer          Always  UserNotLoggedIn          Standard "log in as a security officer"
                     |s, _f| s.powers.has(Power::Administer);

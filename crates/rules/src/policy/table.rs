@@ -3,8 +3,8 @@
 //! Precedence of errors is the order in the row: session, login and role, visibility, usage, policy,
 //! mechanism. This is the one place that says who may do what.
 
-use super::{Binds, Facts, Requirement, Subject};
-use crate::{Mode, Refusal};
+use super::{Facts, Requirement, Subject};
+use crate::Refusal;
 
 macro_rules! policy {
     ($( $(#[$doc:meta])* $action:ident [$($requirement:ident)*] ;)*) => {
@@ -79,7 +79,6 @@ policy! {
 pub struct Permit {
     action: Action,
     object: u64,
-    noted: Option<Refusal>,
 }
 
 impl Permit {
@@ -92,28 +91,17 @@ impl Permit {
     pub const fn object(&self) -> u64 {
         self.object
     }
-
-    /// In `audit` mode: what `enforce` would have refused.
-    pub const fn noted(&self) -> Option<Refusal> {
-        self.noted
-    }
 }
 
 /// Decides whether `subject` may do `action` given `facts`.
 ///
 /// # Errors
-/// The refusal owned by the first requirement of the row that does not hold and binds in the mode.
+/// The refusal owned by the first requirement of the row that does not hold and that the rules in force demand.
 pub fn authorize(subject: &Subject, action: Action, facts: &Facts) -> Result<Permit, Refusal> {
-    let mut noted = None;
-    for requirement in action.requirements() {
-        if requirement.holds(subject, facts) {
-            continue;
-        }
-        match (requirement.binds(), subject.mode) {
-            (Binds::Always, _) | (Binds::Enforce, Mode::Enforce) => return Err(requirement.refusal()),
-            (Binds::Enforce, Mode::Audit) => noted = noted.or(Some(requirement.refusal())),
-            (Binds::Enforce, Mode::Standard) => {}
-        }
+    let refuses =
+        |requirement: &&Requirement| !requirement.holds(subject, facts) && subject.rules.demands(**requirement);
+    match action.requirements().iter().find(refuses) {
+        Some(requirement) => Err(requirement.refusal()),
+        None => Ok(Permit { action, object: facts.object }),
     }
-    Ok(Permit { action, object: facts.object, noted })
 }

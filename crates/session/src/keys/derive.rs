@@ -5,11 +5,12 @@ use std::sync::Arc;
 use claviger_crypto::{HkdfParams, Params, Secret};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::{HkdfParameter, HkdfSalt, Mechanism, Usage};
-use claviger_rules::policy::{Action, Subject, authorize};
+use claviger_rules::policy::Action;
 use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Parameter, Refusal, Template, Value};
 
 use crate::fault::{self, Function};
-use crate::object::{self, Entry, allows};
+use crate::object::{self, Entry};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Session};
 
 impl Session {
@@ -19,16 +20,21 @@ impl Session {
     /// CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED, the template's errors, CKR_MECHANISM_INVALID,
     /// CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE.
     pub fn derive_key(&self, call: MechanismCall, base: ObjectHandle, template: Template) -> Result<ObjectHandle> {
-        let subject = self.subject()?;
+        self.call("C_DeriveKey", |caller| caller.derive(call, base, template))
+    }
+}
+
+impl Caller<'_> {
+    fn derive(&self, call: MechanismCall, base: ObjectHandle, template: Template) -> Result<ObjectHandle> {
         let row = self.mechanism(&call, Usage::Derive);
         let known = row.as_ref().ok().copied();
         let class = Some(ObjectClass::SecretKey);
         let unknown = Origin { birth: Birth::Derive, class, key_type: None, mechanism: None, parents: &[] };
-        object::may_make(&subject, &unknown, &template)?;
-        let (entry, secret) = self.parent(&subject, base, known)?;
+        self.may_make(&unknown, &template)?;
+        let (entry, secret) = self.parent(base, known)?;
         let (salt_entry, salt) = match &call.parameter {
             Ok(Parameter::Hkdf(HkdfParameter { salt: HkdfSalt::Key(handle), .. })) => {
-                let (entry, value) = self.parent(&subject, ObjectHandle(*handle), known)?;
+                let (entry, value) = self.parent(ObjectHandle(*handle), known)?;
                 (Some(entry), Some(value))
             }
             _ => (None, None),
@@ -37,7 +43,7 @@ impl Session {
         parents.extend(salt_entry.iter().map(|entry| &entry.object));
         let key_type = named_type(&template, &entry)?;
         let origin = Origin { key_type: Some(key_type), parents: &parents, ..unknown };
-        let unborn = self.conceive(&subject, &origin, template)?;
+        let unborn = self.conceive(&origin, template)?;
         let row = row?;
         let Parameter::Hkdf(parameter) = call.parameter? else { return Err(Error::MechanismParamInvalid.into()) };
         let len = length(key_type, &parameter, &unborn.newborn.attributes)?;
@@ -46,23 +52,11 @@ impl Session {
             .derive(&secret, &hkdf(parameter, salt), len)
             .map_err(|error| fault::crypto(Function::Derive, error))?;
         let key = object::secret(key_type, value)?;
-        self.enrol(&subject, vec![(unborn, Some(key))])
-            .map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
+        self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
     }
 
-    fn parent(
-        &self,
-        subject: &Subject,
-        handle: ObjectHandle,
-        row: Option<&Mechanism>,
-    ) -> Result<(Arc<Entry>, Arc<claviger_crypto::Key>)> {
-        let (entry, mut facts) = self.look_up(subject, handle)?;
-        if let Some(entry) = &entry {
-            facts.usage = entry.object.flag(AttributeType::DERIVE);
-            facts.mechanism_allowed = row.is_none_or(|row| allows(&entry.object.attributes, row));
-        }
-        let permit = authorize(subject, Action::Derive, &facts)?;
-        let entry = entry.ok_or(Error::KeyHandleInvalid)?;
+    fn parent(&self, handle: ObjectHandle, row: Option<&Mechanism>) -> Result<(Arc<Entry>, Arc<claviger_crypto::Key>)> {
+        let (entry, permit) = self.permitted_key(Action::Derive, handle, row)?;
         let key = entry.key(&permit)?;
         if key.value().is_none() || row.is_some_and(|row| !entry.object.key_type().is_some_and(|kind| row.takes(kind)))
         {

@@ -18,16 +18,17 @@ impl Session {
     /// # Errors
     /// CKR_MECHANISM_INVALID, the template's errors, CKR_KEY_SIZE_RANGE (rule R14).
     pub fn generate_key(&self, call: MechanismCall, template: Template) -> Result<ObjectHandle> {
-        let subject = self.subject()?;
-        let row = self.mechanism(&call, Usage::Generate);
-        let origin = origin(Birth::Generate, ObjectClass::SecretKey, row.as_ref().ok().copied());
-        let unborn = self.conceive(&subject, &origin, template);
-        let (row, unborn) = first_error(unborn, row)?;
-        call.parameter?;
-        let key_type = unborn.newborn.key_type.unwrap_or(KeyType::GenericSecret);
-        let len = length(row, key_type, &unborn)?;
-        let key = Key::secret(generate::secret(len).map_err(failed)?);
-        self.enrol(&subject, vec![(unborn, Some(key))]).map(|handles| handle(&handles, 0))
+        self.call("C_GenerateKey", |caller| {
+            let row = caller.mechanism(&call, Usage::Generate);
+            let origin = origin(Birth::Generate, ObjectClass::SecretKey, row.as_ref().ok().copied());
+            let unborn = caller.conceive(&origin, template);
+            let (row, unborn) = first_error(unborn, row)?;
+            call.parameter?;
+            let key_type = unborn.newborn.key_type.unwrap_or(KeyType::GenericSecret);
+            let len = length(row, key_type, &unborn)?;
+            let key = Key::secret(generate::secret(len).map_err(failed)?);
+            caller.enrol(vec![(unborn, Some(key))]).map(|handles| handle(&handles, 0))
+        })
     }
 
     /// C_GenerateKeyPair, section 5.18.2: the public and the private half, one transaction.
@@ -40,17 +41,18 @@ impl Session {
         public: Template,
         private: Template,
     ) -> Result<(ObjectHandle, ObjectHandle)> {
-        let subject = self.subject()?;
-        let row = self.mechanism(&call, Usage::GenerateKeyPair);
-        let known = row.as_ref().ok().copied();
-        let private = self.conceive(&subject, &origin(Birth::Pair, ObjectClass::PrivateKey, known), private);
-        let (row, private) = first_error(private, row)?;
-        let public = self.conceive(&subject, &origin(Birth::Pair, ObjectClass::PublicKey, Some(row)), public)?;
-        call.parameter?;
-        let key = pair(row, &public.newborn.attributes)?;
-        let half = key.public().map_err(failed)?;
-        let handles = self.enrol(&subject, vec![(public, Some(half)), (private, Some(key))])?;
-        Ok((handle(&handles, 0), handle(&handles, 1)))
+        self.call("C_GenerateKeyPair", |caller| {
+            let row = caller.mechanism(&call, Usage::GenerateKeyPair);
+            let known = row.as_ref().ok().copied();
+            let private = caller.conceive(&origin(Birth::Pair, ObjectClass::PrivateKey, known), private);
+            let (row, private) = first_error(private, row)?;
+            let public = caller.conceive(&origin(Birth::Pair, ObjectClass::PublicKey, Some(row)), public)?;
+            call.parameter?;
+            let key = pair(row, &public.newborn.attributes)?;
+            let half = key.public().map_err(failed)?;
+            let handles = caller.enrol(vec![(public, Some(half)), (private, Some(key))])?;
+            Ok((handle(&handles, 0), handle(&handles, 1)))
+        })
     }
 }
 

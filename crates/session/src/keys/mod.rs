@@ -7,24 +7,29 @@ mod wrap;
 
 use claviger_crypto::Params;
 use claviger_rules::mechanism::{Mechanism, Usage};
-use claviger_rules::{Error, Parameter, Refusal};
+use claviger_rules::{Error, Mode, Parameter, Refusal, Rule};
 
-use crate::{MechanismCall, Result, Session};
+use crate::session::Caller;
+use crate::{MechanismCall, Result};
 
-impl Session {
+impl Caller<'_> {
     /// The row of the mechanism that `call` names, if it is good for `usage` on this token.
     ///
     /// # Errors
     /// CKR_MECHANISM_INVALID.
     pub(crate) fn mechanism(&self, call: &MechanismCall, usage: Usage) -> Result<&'static Mechanism> {
-        let mode = self.token().mode();
-        call.id
-            .row()
-            .filter(|row| row.usages.has(usage) && (usage != Usage::Unwrap || row.usages_in(mode).has(usage)))
-            .ok_or(Refusal::standard(
+        let row = call.id.row().filter(|row| row.usages_in(self.rules().mode()).has(usage)).ok_or(
+            Refusal::standard(Error::MechanismInvalid, "the token does not have this mechanism for this function"),
+        )?;
+        if self.shadow().is_some() && !row.usages_in(Mode::Enforce).has(usage) {
+            let rule = if usage == Usage::Derive { Rule::R15 } else { Rule::R10 };
+            self.note(Some(Refusal::new(
                 Error::MechanismInvalid,
-                "the token does not have this mechanism for this function",
-            ))
+                rule,
+                "this mechanism exists only outside `enforce`",
+            )));
+        }
+        Ok(row)
     }
 }
 

@@ -4,12 +4,13 @@ use claviger_crypto::{Direction, Key, Secret, encoding};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::Usage;
 use claviger_rules::policy::Action;
-use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Refusal, Rule, Template};
+use claviger_rules::{AttributeType, Clause, Error, KeyType, MechanismType, ObjectClass, Refusal, Rule, Template};
 
 use super::params;
 use super::wrap::{check_key, made_for_trust};
 use crate::fault::{self, Function};
 use crate::object::{self, Unborn};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Session};
 
 impl Session {
@@ -26,13 +27,24 @@ impl Session {
         wrapped: &[u8],
         template: Template,
     ) -> Result<ObjectHandle> {
-        let subject = self.subject()?;
+        self.call("C_UnwrapKey", |caller| caller.unwrap(call, unwrapping, wrapped, template))
+    }
+}
+
+impl Caller<'_> {
+    fn unwrap(
+        &self,
+        call: MechanismCall,
+        unwrapping: ObjectHandle,
+        wrapped: &[u8],
+        template: Template,
+    ) -> Result<ObjectHandle> {
         let row = self.mechanism(&call, Usage::Unwrap);
         let unknown = Origin { birth: Birth::Unwrap, class: None, key_type: None, mechanism: None, parents: &[] };
-        object::may_make(&subject, &unknown, &template)?;
-        let (wrapper, permit) = self.wrapping_key(&subject, Action::UnwrapUnder, unwrapping, &call)?;
+        self.may_make(&unknown, &template)?;
+        let (wrapper, permit) = self.wrapping_key(Action::UnwrapUnder, unwrapping, &call)?;
         let parents = [&wrapper.object];
-        let unborn = self.conceive(&subject, &Origin { parents: &parents, ..unknown }, template)?;
+        let unborn = self.conceive(&Origin { parents: &parents, ..unknown }, template)?;
         if !unborn.newborn.class.has_secret() {
             return Err(Refusal::standard(Error::TemplateInconsistent, "only secret and private keys are unwrapped"));
         }
@@ -46,13 +58,12 @@ impl Session {
             .check(Direction::Decrypt, &unwrapping, &params)
             .map_err(|error| fault::crypto(Function::Unwrap, error))?;
         let telling = Telling {
-            uniform: made_for_trust(&subject, &wrapper),
-            filled: subject.mode != Mode::Enforce && FILLING.contains(&row.id),
+            uniform: made_for_trust(&wrapper),
+            filled: !self.rules().binds(Clause::ExactFit) && FILLING.contains(&row.id),
         };
         let value = engine.unwrap(&unwrapping, &params, wrapped).map_err(|error| telling.engine(error))?;
         let key = telling.parse(&unborn, value)?;
-        self.enrol(&subject, vec![(unborn, Some(key))])
-            .map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
+        self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
     }
 }
 

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use claviger_crypto::{Direction, GcmParams, Key, Secret, SystemRandom, encoding};
 use claviger_rules::mechanism::{Mechanism, Usage};
-use claviger_rules::policy::{Action, Permit, Subject, Under, authorize};
-use claviger_rules::{AttributeType, Error, Lifecycle, Mode, ObjectClass, Parameter, Refusal, Rule, Template, Value};
+use claviger_rules::policy::{Action, Permit, Under};
+use claviger_rules::{
+    AttributeType, Clause, Error, Lifecycle, ObjectClass, Parameter, Refusal, Rule, Rulebook, Template, Value,
+};
 
 use super::params;
 use super::unwrap::{BLOCK_LEN, FILLING};
 use crate::fault::{self, Function};
-use crate::object::{Entry, allows, usage_of};
+use crate::object::{Entry, use_facts};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
 
 impl Session {
@@ -27,12 +30,23 @@ impl Session {
         key: ObjectHandle,
         room: &mut Room<'_>,
     ) -> Result<()> {
-        let subject = self.subject()?;
+        self.call("C_WrapKey", |caller| caller.wrap(call, wrapping, key, room))
+    }
+}
+
+impl Caller<'_> {
+    fn wrap(
+        &self,
+        call: &mut MechanismCall,
+        wrapping: ObjectHandle,
+        key: ObjectHandle,
+        room: &mut Room<'_>,
+    ) -> Result<()> {
         let row = self.mechanism(call, Usage::Wrap);
-        let (wrapper, permit) = self.wrapping_key(&subject, Action::WrapUnder, wrapping, call)?;
-        let (payload, leave) = self.leaving_key(&subject, key, &wrapper)?;
+        let (wrapper, permit) = self.wrapping_key(Action::WrapUnder, wrapping, call)?;
+        let (payload, leave) = self.leaving_key(key, &wrapper)?;
         let row = row?;
-        let makes_iv = made_for_trust(&subject, &wrapper) || asks_for_iv(call);
+        let makes_iv = made_for_trust(&wrapper) || asks_for_iv(call);
         let under = call.parameter.as_mut().map_err(|refusal| *refusal)?;
         if makes_iv {
             put_iv(under, vec![0; IV_LEN]);
@@ -42,7 +56,10 @@ impl Session {
         check_key(row, &wrapper, &wrapping, Function::Wrap)?;
         engine.check(Direction::Encrypt, &wrapping, &params(under)).map_err(told)?;
         let value = payload_of(&payload, &leave)?;
-        check_filling(subject.mode, row, &value)?;
+        check_filling(self.rules(), row, &value)?;
+        if let Some(world) = self.shadow() {
+            self.note(check_filling(world.subject.rules, row, &value).err());
+        }
         let len = engine.wrapped_len(&wrapping, &params(under), value.len()).map_err(told)?;
         let Some(out) = room.claim(len)? else { return Ok(()) };
         if makes_iv {
@@ -54,33 +71,25 @@ impl Session {
     /// The key that wraps or unwraps.
     pub(super) fn wrapping_key(
         &self,
-        subject: &Subject,
         action: Action,
         handle: ObjectHandle,
         call: &MechanismCall,
     ) -> Result<(Arc<Entry>, Permit)> {
-        let (entry, mut facts) = self.look_up(subject, handle)?;
         let row = call.id.row();
-        if let Some(entry) = &entry {
-            facts.usage = usage_of(action).is_none_or(|usage| entry.object.flag(usage));
-            facts.mechanism_allowed = row.is_none_or(|row| allows(&entry.object.attributes, row));
+        self.permitted_with(action, handle, |_, object, facts| {
+            use_facts(action, row, object, facts);
             facts.strict_mechanism = is_strict(action, call);
             facts.oracle = row.is_some_and(|row| row.unwrap_is_oracle);
-        }
-        let permit = authorize(subject, action, &facts)?;
-        Ok((entry.ok_or(Error::WrappingKeyHandleInvalid)?, permit))
+        })
     }
 
-    fn leaving_key(&self, subject: &Subject, handle: ObjectHandle, wrapper: &Entry) -> Result<(Arc<Entry>, Permit)> {
-        let (entry, mut facts) = self.look_up(subject, handle)?;
-        if let Some(entry) = &entry {
+    fn leaving_key(&self, handle: ObjectHandle, wrapper: &Entry) -> Result<(Arc<Entry>, Permit)> {
+        self.permitted_with(Action::WrapOut, handle, |world, object, facts| {
             facts.under = Under {
-                trusted: wrapper.object.is_trusted(subject.mode),
-                template_matches: matches_template(&wrapper.object.attributes, &entry.object.attributes),
+                trusted: world.object(&wrapper.object).is_trusted(world.subject.rules),
+                template_matches: matches_template(&wrapper.object.attributes, &object.attributes),
             };
-        }
-        let permit = authorize(subject, Action::WrapOut, &facts)?;
-        Ok((entry.ok_or(Error::KeyHandleInvalid)?, permit))
+        })
     }
 }
 
@@ -94,9 +103,9 @@ pub(super) fn check_key(row: &Mechanism, entry: &Entry, key: &Key, function: Fun
 }
 
 /// Rule R11: what a block mode would fill up with zeros could not be unwrapped to exactly what it was.
-fn check_filling(mode: Mode, row: &Mechanism, payload: &Secret) -> Result<()> {
+fn check_filling(rules: Rulebook, row: &Mechanism, payload: &Secret) -> Result<()> {
     let fills = FILLING.contains(&row.id) && !payload.len().is_multiple_of(BLOCK_LEN);
-    if !fills || mode != Mode::Enforce {
+    if !fills || !rules.binds(Clause::ExactFit) {
         return Ok(());
     }
     let reason = "AES-ECB and AES-CBC wrap whole blocks only; use KWP or GCM";
@@ -109,8 +118,8 @@ const fn told(error: claviger_crypto::Error) -> Refusal {
 }
 
 /// Whether the rules of wrapping keys made for trust apply: IVs of the token alone, one answer for all failures.
-pub(super) fn made_for_trust(subject: &Subject, entry: &Entry) -> bool {
-    subject.mode == Mode::Enforce && entry.object.lifecycle() != Lifecycle::Data
+pub(super) fn made_for_trust(entry: &Entry) -> bool {
+    entry.object.lifecycle() != Lifecycle::Data
 }
 
 /// Rule R10: KW and KWP with the default initial value; GCM with an IV left to the token, or 12 zeros for it to fill in

@@ -1,11 +1,12 @@
 //! C_GetAttributeValue and C_GetObjectSize, sections 5.7.4 and 5.7.5.
 
 use claviger_rules::attribute::Shown;
-use claviger_rules::policy::{Action, Subject, authorize};
+use claviger_rules::policy::{Action, authorize};
 use claviger_rules::{AttributeType, Value};
 
 use super::codec;
 use super::entry::Entry;
+use crate::session::Caller;
 use crate::{ObjectHandle, Result, Session};
 
 /// What a session sees of one attribute.
@@ -24,17 +25,18 @@ impl Session {
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
     pub fn attributes(&self, object: ObjectHandle, types: &[AttributeType]) -> Result<Vec<Answer>> {
-        let subject = self.subject()?;
-        let (entry, _permit) = self.permitted(&subject, Action::Read, object)?;
-        Ok(types.iter().map(|attribute| self.answer(&subject, &entry, *attribute)).collect())
+        self.call("C_GetAttributeValue", |caller| {
+            let (entry, _permit) = caller.permitted(Action::Read, object)?;
+            Ok(types.iter().map(|attribute| self.answer(caller, &entry, *attribute)).collect())
+        })
     }
 
-    fn answer(&self, subject: &Subject, entry: &Entry, attribute: AttributeType) -> Answer {
+    fn answer(&self, caller: &Caller<'_>, entry: &Entry, attribute: AttributeType) -> Answer {
         if let Some(names) = self.people(entry, attribute) {
             return Answer::Value(Value::bytes(names));
         }
         let hidden = attribute.row().is_some_and(|row| row.shown == Shown::Hidden);
-        if hidden && !may_read_value(subject, entry) {
+        if hidden && !may_read_value(caller, entry) {
             let (class, key_type) = (entry.object.class(), entry.object.key_type());
             let has = attribute.row().zip(class).is_some_and(|(row, class)| row.of.includes(class, key_type));
             return if has { Answer::Sensitive } else { Answer::Unavailable };
@@ -60,11 +62,15 @@ impl Session {
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
     pub fn object_size(&self, object: ObjectHandle) -> Result<u64> {
-        let (entry, _permit) = self.permitted(&self.subject()?, Action::Read, object)?;
-        Ok(codec::encode(&entry.object)?.len() as u64)
+        self.call("C_GetObjectSize", |caller| {
+            let (entry, _permit) = caller.permitted(Action::Read, object)?;
+            Ok(codec::encode(&entry.object)?.len() as u64)
+        })
     }
 }
 
-fn may_read_value(subject: &Subject, entry: &Entry) -> bool {
+/// An attribute that is kept back is an answer, not a refused call: the policy is asked without the log hearing of it.
+fn may_read_value(caller: &Caller<'_>, entry: &Entry) -> bool {
+    let subject = &caller.subject;
     authorize(subject, Action::ReadValue, &entry.object.facts(subject, entry.handle.0)).is_ok()
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use claviger_rules::birth::check_size_after;
-use claviger_rules::change::{Occasion, apply};
-use claviger_rules::policy::{Action, Subject};
-use claviger_rules::{AttributeType, Calling, Error, Mode, Object, Template, Value};
+use claviger_rules::change::{Occasion, apply, set_trust};
+use claviger_rules::policy::{Action, authorize};
+use claviger_rules::{AttributeType, Error, Mode, Object, Rulebook, Shadow, Template, Value};
 use claviger_store::Change;
 use claviger_store::Error::Conflict;
 
 use super::codec;
 use super::entry::{Entry, Place};
+use crate::session::Caller;
 use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
 
@@ -34,54 +35,20 @@ impl Session {
     /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT.
     pub fn set_attributes(&self, handle: ObjectHandle, template: Template) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let subject = self.subject()?;
-            if template.is_empty() {
-                return self.permitted(&subject, Action::Read, handle).map(drop);
-            }
-            let login = self.login_of(&subject)?;
-            let (entry, changed) = self.changed(&subject, handle, template.clone())?;
-            match self.replace(login.as_deref(), &entry, changed)? {
+            let outcome = self.call("C_SetAttributeValue", |caller| {
+                if template.is_empty() {
+                    return caller.permitted(Action::Read, handle).map(|_| Race::Won);
+                }
+                let login = caller.login()?;
+                let (entry, changed) = caller.changed(handle, template.clone())?;
+                self.replace(login.as_deref(), &entry, changed)
+            });
+            match outcome? {
                 Race::Lost => self.token().refresh()?,
                 Race::Won => return Ok(()),
             }
         }
         Err(fault::store(Conflict))
-    }
-
-    /// The object as `template` would have it.
-    fn changed(&self, subject: &Subject, handle: ObjectHandle, mut template: Template) -> Result<(Arc<Entry>, Object)> {
-        let trust = template.remove(AttributeType::TRUSTED);
-        let share = template.remove(AttributeType::CLAVIGER_SHARED_WITH);
-        let (entry, _permit) = self.permitted(subject, Action::Read, handle)?;
-        let mut object = entry.object.clone();
-        if let Some(value) = trust {
-            self.trust(subject, handle, &mut object, &value)?;
-        }
-        if let Some(value) = share {
-            self.permitted(subject, Action::Share, handle)?;
-            object.shared_with = self.sharees(subject, &object, &value)?;
-        }
-        if !template.is_empty() {
-            self.permitted(subject, Action::Change, handle)?;
-            apply(subject.mode, Occasion::Set, &mut object.attributes, &template)?;
-            check_size_after(subject.mode, &object)?;
-        }
-        Ok((entry, object))
-    }
-
-    /// Marks a candidate trusted, or retires a trusted key (rules R6 and R9). Setting what is already so changes nothing.
-    fn trust(&self, subject: &Subject, handle: ObjectHandle, object: &mut Object, value: &Value) -> Result<()> {
-        let trusted = value.as_bool().ok_or(Error::AttributeValueInvalid)?;
-        let action = if trusted { Action::Trust } else { Action::Retire };
-        self.permitted(subject, action, handle)?;
-        if object.attributes.get(AttributeType::TRUSTED).is_none() {
-            return Err(Error::TemplateInconsistent.into());
-        }
-        if !trusted && object.calling == Calling::Wrapping && subject.mode == Mode::Enforce {
-            object.calling = Calling::Retired;
-        }
-        object.attributes.set(AttributeType::TRUSTED, Value::Bool(trusted));
-        Ok(())
     }
 
     fn replace(&self, login: Option<&LoggedIn>, entry: &Arc<Entry>, object: Object) -> Result<Race> {
@@ -110,24 +77,83 @@ impl Session {
     /// CKR_OBJECT_HANDLE_INVALID, CKR_SESSION_READ_ONLY, CKR_ACTION_PROHIBITED.
     pub fn destroy_object(&self, handle: ObjectHandle) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let subject = self.subject()?;
-            let login = self.login_of(&subject)?;
-            let (entry, _permit) = self.permitted(&subject, Action::Destroy, handle)?;
-            let token = self.token();
-            let Place::Token { id, version } = entry.place else {
-                let was_there = token.objects.remove_session(&entry);
-                return if was_there { Ok(()) } else { Err(Error::ObjectHandleInvalid.into()) };
-            };
-            match token.commit(login.as_deref(), &[Change::Delete { id, expected: version }]) {
-                Err(Conflict) => token.refresh()?,
-                outcome => {
-                    let stored = outcome.map_err(fault::store)?;
-                    token.objects.remove_token(id, stored.generation);
-                    token.committed(stored.generation);
-                    return Ok(());
-                }
+            match self.call("C_DestroyObject", |caller| caller.destroy(handle))? {
+                Race::Lost => self.token().refresh()?,
+                Race::Won => return Ok(()),
             }
         }
         Err(fault::store(Conflict))
+    }
+}
+
+impl Caller<'_> {
+    /// The object as `template` would have it.
+    fn changed(&self, handle: ObjectHandle, mut template: Template) -> Result<(Arc<Entry>, Object)> {
+        let trust = template.remove(AttributeType::TRUSTED);
+        let share = template.remove(AttributeType::CLAVIGER_SHARED_WITH);
+        let (entry, _permit) = self.permitted(Action::Read, handle)?;
+        let mut object = entry.object.clone();
+        if let Some(value) = trust {
+            self.trust(handle, &mut object, &value)?;
+        }
+        if let Some(value) = share {
+            self.permitted(Action::Share, handle)?;
+            object.shared_with = self.sharees(&object, &value)?;
+        }
+        if !template.is_empty() {
+            self.permitted(Action::Change, handle)?;
+            self.reshape(&mut object, Occasion::Set, &template)?;
+        }
+        Ok((entry, object))
+    }
+
+    /// Changes attributes as the attribute table says.
+    pub(super) fn reshape(&self, object: &mut Object, occasion: Occasion, template: &Template) -> Result<()> {
+        let before = object.clone();
+        apply(self.rules(), occasion, &mut object.attributes, template)?;
+        check_size_after(self.rules(), object, &object.attributes)?;
+        if let Some(world) = self.shadow() {
+            let (shadow, refused) = claviger_rules::change::shadow(&before, &object.attributes, occasion, template);
+            self.note(refused);
+            self.note(check_size_after(world.subject.rules, object, &shadow.attributes).err());
+            object.shadow = Some(Box::new(shadow));
+        }
+        Ok(())
+    }
+
+    /// Marks a candidate trusted, or retires a trusted key (rules R6 and R9). Setting what is already so changes nothing.
+    fn trust(&self, handle: ObjectHandle, object: &mut Object, value: &Value) -> Result<()> {
+        let trusted = value.as_bool().ok_or(Error::AttributeValueInvalid)?;
+        let action = if trusted { Action::Trust } else { Action::Retire };
+        self.permitted(action, handle)?;
+        if object.attributes.get(AttributeType::TRUSTED).is_none() {
+            return Err(Error::TemplateInconsistent.into());
+        }
+        if let Some(world) = self.shadow() {
+            let mut enforced = object.under_enforce();
+            if authorize(&world.subject, action, &enforced.facts(&world.subject, handle.0)).is_ok() {
+                set_trust(Rulebook::of(Mode::Enforce), &mut enforced.attributes, &mut enforced.calling, trusted);
+            }
+            object.shadow = Some(Box::new(Shadow { attributes: enforced.attributes, calling: enforced.calling }));
+        }
+        set_trust(self.rules(), &mut object.attributes, &mut object.calling, trusted);
+        Ok(())
+    }
+
+    fn destroy(&self, handle: ObjectHandle) -> Result<Race> {
+        let login = self.login()?;
+        let (entry, _permit) = self.permitted(Action::Destroy, handle)?;
+        let token = self.session.token();
+        let Place::Token { id, version } = entry.place else {
+            let was_there = token.objects.remove_session(&entry);
+            return if was_there { Ok(Race::Won) } else { Err(Error::ObjectHandleInvalid.into()) };
+        };
+        let stored = match token.commit(login.as_deref(), &[Change::Delete { id, expected: version }]) {
+            Err(Conflict) => return Ok(Race::Lost),
+            outcome => outcome.map_err(fault::store)?,
+        };
+        token.objects.remove_token(id, stored.generation);
+        token.committed(stored.generation);
+        Ok(Race::Won)
     }
 }

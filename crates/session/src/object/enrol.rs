@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use claviger_crypto::{Key, Secret, SystemRandom};
-use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size, check_size_after};
-use claviger_rules::policy::{Action, Facts, Kind, Subject, authorize};
-use claviger_rules::{AttributeType, Calling, Error, Object, ObjectClass, Refusal, Template, Value};
+use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size, shadow};
+use claviger_rules::change::Occasion;
+use claviger_rules::policy::{Action, Facts, Kind};
+use claviger_rules::{
+    AttributeType, Calling, Error, Mode, Object, ObjectClass, Refusal, Rulebook, Shadow, Template, UserId, Value,
+};
 use claviger_store::Change;
 
 use super::{codec, material};
+use crate::session::Caller;
 use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
 
@@ -18,6 +22,8 @@ pub(crate) struct Unborn {
     birth: Birth,
     /// Who was logged in when the call began: nobody else gets the object.
     login: Option<Arc<LoggedIn>>,
+    /// On a token in `audit`: what it would be like in `enforce`.
+    shadow: Option<Shadow>,
 }
 
 impl Session {
@@ -26,52 +32,15 @@ impl Session {
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY, the template's errors, CKR_KEY_SIZE_RANGE (rule R14).
     pub fn create_object(&self, template: Template) -> Result<ObjectHandle> {
-        let subject = self.subject()?;
-        let origin = Origin { birth: Birth::Create, class: None, key_type: None, mechanism: None, parents: &[] };
-        let unborn = self.conceive(&subject, &origin, template)?;
-        let key = match unborn.newborn.key_type {
-            None => None,
-            Some(key_type) => Some(material::read(unborn.newborn.class, key_type, &unborn.newborn.attributes)?),
-        };
-        self.enrol(&subject, vec![(unborn, key)]).map(|handles| first(&handles))
-    }
-
-    /// Decides whether `subject` may make what `template` describes, and what its attributes will be.
-    pub(crate) fn conceive(&self, subject: &Subject, origin: &Origin<'_>, template: Template) -> Result<Unborn> {
-        let login = self.login_of(subject)?;
-        may_make(subject, origin, &template)?;
-        let newborn = bear(subject, origin, template)?;
-        let facts = Facts {
-            kind: Kind::of(Some(newborn.class)),
-            token: newborn.attributes.flag(AttributeType::TOKEN),
-            private: newborn.attributes.flag(AttributeType::PRIVATE),
-            ..Facts::NONE
-        };
-        authorize(subject, Action::Make, &facts)?;
-        Ok(Unborn { newborn, birth: origin.birth, login })
-    }
-
-    /// Gives every newborn its value and its place. Token objects of one call are one transaction.
-    pub(crate) fn enrol(&self, subject: &Subject, newborns: Vec<(Unborn, Option<Key>)>) -> Result<Vec<ObjectHandle>> {
-        let mut objects = Vec::with_capacity(newborns.len());
-        let login = newborns.first().and_then(|(unborn, _)| unborn.login.clone());
-        for (unborn, key) in newborns {
-            objects.push(self.complete(subject, unborn, key)?);
-        }
-        self.place(login.as_ref(), objects)
-    }
-
-    fn complete(&self, subject: &Subject, unborn: Unborn, key: Option<Key>) -> Result<(Object, Option<Arc<Key>>)> {
-        let Unborn { newborn: Newborn { mut attributes, class, key_type, calling }, birth, .. } = unborn;
-        if let (Some(key), Some(key_type)) = (&key, key_type) {
-            if class.has_secret() {
-                check_size(subject.mode, birth, key_type, key.bits() as u64, &attributes)?;
-            }
-            material::write(class, key, &mut attributes)?;
-        }
-        attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
-        let object = Object { attributes, owner: subject.user, shared_with: Vec::new(), born: subject.mode, calling };
-        Ok((object, key.map(Arc::new)))
+        self.call("C_CreateObject", |caller| {
+            let origin = Origin { birth: Birth::Create, class: None, key_type: None, mechanism: None, parents: &[] };
+            let unborn = caller.conceive(&origin, template)?;
+            let key = match unborn.newborn.key_type {
+                None => None,
+                Some(key_type) => Some(material::read(unborn.newborn.class, key_type, &unborn.newborn.attributes)?),
+            };
+            caller.enrol(vec![(unborn, key)]).map(|handles| first(&handles))
+        })
     }
 
     /// Stores token objects, keeps session objects.
@@ -107,33 +76,94 @@ impl Session {
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID, CKR_ACTION_PROHIBITED, CKR_ATTRIBUTE_READ_ONLY, CKR_TEMPLATE_INCONSISTENT.
     pub fn copy_object(&self, source: ObjectHandle, template: Template) -> Result<ObjectHandle> {
-        let subject = self.subject()?;
-        let login = self.login_of(&subject)?;
-        let token_copy = Facts { token: template.flag(AttributeType::TOKEN), ..Facts::NONE };
-        authorize(&subject, Action::Store, &token_copy)?;
-        let (entry, permit) = self.permitted(&subject, Action::Copy, source)?;
-        let mut object = entry.object.clone();
-        claviger_rules::change::apply(
-            subject.mode,
-            claviger_rules::change::Occasion::Copy,
-            &mut object.attributes,
-            &template,
-        )?;
-        check_size_after(subject.mode, &object)?;
-        authorize(&subject, Action::Make, &object.facts(&subject, 0))?;
-        let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
-        if object.attributes.get(AttributeType::TRUSTED).is_some() {
-            object.attributes.set(AttributeType::TRUSTED, Value::Bool(false));
-        }
-        object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
-        let copy = Object { owner: subject.user, shared_with: Vec::new(), calling: Calling::Data, ..object };
-        self.place(login.as_ref(), vec![(copy, key)]).map(|handles| first(&handles))
+        self.call("C_CopyObject", |caller| {
+            let login = caller.login()?;
+            caller.ask(Action::Store, |_| Facts { token: template.flag(AttributeType::TOKEN), ..Facts::NONE })?;
+            let (entry, permit) = caller.permitted(Action::Copy, source)?;
+            let mut object = entry.object.clone();
+            caller.reshape(&mut object, Occasion::Copy, &template)?;
+            caller.ask(Action::Make, |world| world.object(&object).facts(&world.subject, 0))?;
+            let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
+            object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
+            self.place(login.as_ref(), vec![(copy_of(object, caller.subject.user), key)]).map(|handles| first(&handles))
+        })
     }
 }
 
-/// Errors of session and login, before anything else is looked into.
-pub(crate) fn may_make(subject: &Subject, origin: &Origin<'_>, template: &Template) -> Result<()> {
-    authorize(subject, Action::Make, &foreseen(origin, template)).map(drop)
+impl Caller<'_> {
+    /// Errors of session and login, before anything else is looked into.
+    pub(crate) fn may_make(&self, origin: &Origin<'_>, template: &Template) -> Result<()> {
+        self.ask(Action::Make, |_| foreseen(origin, template)).map(drop)
+    }
+
+    /// Decides whether the caller may make what `template` describes, and what its attributes will be.
+    pub(crate) fn conceive(&self, origin: &Origin<'_>, template: Template) -> Result<Unborn> {
+        let login = self.login()?;
+        self.may_make(origin, &template)?;
+        let asked = self.shadow().map(|_| template.clone());
+        let newborn = bear(&self.subject, origin, template)?;
+        let shadow = asked.map(|template| self.foreshadow(origin, template, &newborn));
+        self.ask(Action::Make, |_| Facts {
+            kind: Kind::of(Some(newborn.class)),
+            token: newborn.attributes.flag(AttributeType::TOKEN),
+            private: newborn.attributes.flag(AttributeType::PRIVATE),
+            ..Facts::NONE
+        })?;
+        Ok(Unborn { newborn, birth: origin.birth, login, shadow })
+    }
+
+    /// What the newborn would be like in `enforce`.
+    fn foreshadow(&self, origin: &Origin<'_>, template: Template, newborn: &Newborn) -> Shadow {
+        let parents: Vec<Object> = origin.parents.iter().map(|parent| parent.under_enforce()).collect();
+        let parents: Vec<&Object> = parents.iter().collect();
+        let (shadow, refused) = shadow(&self.subject, &Origin { parents: &parents, ..*origin }, template, newborn);
+        self.note(refused);
+        shadow
+    }
+
+    /// Gives every newborn its value and its place. Token objects of one call are one transaction.
+    pub(crate) fn enrol(&self, newborns: Vec<(Unborn, Option<Key>)>) -> Result<Vec<ObjectHandle>> {
+        let mut objects = Vec::with_capacity(newborns.len());
+        let login = newborns.first().and_then(|(unborn, _)| unborn.login.clone());
+        for (unborn, key) in newborns {
+            objects.push(self.complete(unborn, key)?);
+        }
+        self.session.place(login.as_ref(), objects)
+    }
+
+    fn complete(&self, unborn: Unborn, key: Option<Key>) -> Result<(Object, Option<Arc<Key>>)> {
+        let Unborn { newborn: Newborn { mut attributes, class, key_type, calling }, birth, shadow, .. } = unborn;
+        if let (Some(key), Some(key_type)) = (&key, key_type) {
+            if class.has_secret() {
+                let size = |rules, attributes| check_size(rules, birth, key_type, key.bits() as u64, attributes);
+                size(self.rules(), &attributes)?;
+                self.note(
+                    shadow.as_ref().and_then(|shadow| size(Rulebook::of(Mode::Enforce), &shadow.attributes).err()),
+                );
+            }
+            material::write(class, key, &mut attributes)?;
+        }
+        attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
+        let (owner, born) = (self.subject.user, self.rules().mode());
+        let shadow = shadow.map(Box::new);
+        let object = Object { attributes, owner, shared_with: Vec::new(), born, calling, shadow };
+        Ok((object, key.map(Arc::new)))
+    }
+}
+
+/// What a copy does not take over: the owner, the shares, and trust (rule R8).
+fn copy_of(mut object: Object, owner: Option<UserId>) -> Object {
+    let untrusted = |attributes: &mut Template| {
+        if attributes.get(AttributeType::TRUSTED).is_some() {
+            attributes.set(AttributeType::TRUSTED, Value::Bool(false));
+        }
+    };
+    untrusted(&mut object.attributes);
+    if let Some(shadow) = &mut object.shadow {
+        untrusted(&mut shadow.attributes);
+        shadow.calling = Calling::Data;
+    }
+    Object { owner, shared_with: Vec::new(), calling: Calling::Data, ..object }
 }
 
 /// What is known of an object before its template has been looked into: enough for errors of session and login to

@@ -15,9 +15,8 @@ impl Session {
     /// # Errors
     /// CKR_OPERATION_ACTIVE; CKR_ATTRIBUTE_TYPE_INVALID for an attribute that the token does not know.
     pub fn find_init(&self, template: Template) -> Result<()> {
-        let subject = self.subject()?;
-        let mut operations = self.operations();
-        operations.search.init(|| {
+        self.operations().search.init(|| {
+            let subject = self.subject()?;
             if template.iter().any(|(attribute, _)| attribute.row().is_none()) {
                 return Err(Refusal::standard(Error::AttributeTypeInvalid, "the token does not know this attribute"));
             }

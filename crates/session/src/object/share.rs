@@ -1,13 +1,13 @@
 //! Sharing: whose names CKA_CLAVIGER_SHARED_WITH may hold.
 
-use claviger_rules::policy::Subject;
 use claviger_rules::{AttributeType, Error, Object, ObjectClass, Refusal, UserId, Value};
 
-use crate::{Result, Session};
+use crate::Result;
+use crate::session::Caller;
 
-impl Session {
+impl Caller<'_> {
     /// The users that `value` names, separated by NUL. Everyone named must exist and log in as CKU_USER.
-    pub(super) fn sharees(&self, subject: &Subject, object: &Object, value: &Value) -> Result<Vec<UserId>> {
+    pub(super) fn sharees(&self, object: &Object, value: &Value) -> Result<Vec<UserId>> {
         if !object.class().is_some_and(ObjectClass::has_secret) || !object.flag(AttributeType::TOKEN) {
             return Err(Refusal::standard(
                 Error::TemplateInconsistent,
@@ -18,11 +18,11 @@ impl Session {
         let names = core::str::from_utf8(bytes).map_err(|_| UNKNOWN)?;
         let mut sharees = Vec::new();
         for name in names.split('\0').filter(|name| !name.is_empty()) {
-            let user = self.token().user_named(name).ok_or(UNKNOWN)?;
+            let user = self.session.token().user_named(name).ok_or(UNKNOWN)?;
             if user.role.is_so() {
                 return Err(Refusal::standard(Error::AttributeValueInvalid, "a security officer never uses keys"));
             }
-            if Some(user.id) != subject.user && !sharees.contains(&user.id) {
+            if Some(user.id) != self.subject.user && !sharees.contains(&user.id) {
                 sharees.push(user.id);
             }
         }

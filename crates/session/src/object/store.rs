@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use claviger_store::{Author, Change, Committed};
 
-use claviger_rules::policy::Subject;
 use claviger_rules::{Error, Refusal, UserId};
 
 use super::codec;
+use crate::session::Caller;
 use crate::token::LoggedIn;
-use crate::{Result, Session, Token, fault};
+use crate::{Result, Token, fault};
 
 impl Token {
     /// Makes `changes` in one durable transaction, in the name of `login`. None is no transaction.
@@ -47,14 +47,14 @@ impl Token {
     }
 }
 
-impl Session {
-    /// The login of `subject`, to be held to the end of the call.
+impl Caller<'_> {
+    /// The caller's login, to be held to the end of the call.
     ///
     /// # Errors
-    /// CKR_USER_NOT_LOGGED_IN when it has ended since the subject was asked for.
-    pub(crate) fn login_of(&self, subject: &Subject) -> Result<Option<Arc<LoggedIn>>> {
-        let login = self.token().login_state();
-        let is_same = login.as_ref().map(|login| login.user) == subject.user;
+    /// CKR_USER_NOT_LOGGED_IN when it has ended since the call began.
+    pub(crate) fn login(&self) -> Result<Option<Arc<LoggedIn>>> {
+        let login = self.session.token().login_state();
+        let is_same = login.as_ref().map(|login| login.user) == self.subject.user;
         if is_same { Ok(login) } else { Err(LOGGED_OUT) }
     }
 }

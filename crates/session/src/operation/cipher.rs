@@ -12,6 +12,7 @@ use claviger_rules::{Error, Refusal};
 use super::slot::{Came, Private};
 use super::{Keyed, SINGLE_PART};
 use crate::fault::{self, Function};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
 
 impl Session {
@@ -20,7 +21,9 @@ impl Session {
     /// # Errors
     /// CKR_OPERATION_ACTIVE; what is wrong with login, key, policy, mechanism and parameter, in this order.
     pub fn encrypt_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations().encrypt.init(|| Ready::new(self, Direction::Encrypt, call, key))
+        self.operations()
+            .encrypt
+            .init(|| self.call("C_EncryptInit", |caller| Ready::new(caller, Direction::Encrypt, call, key)))
     }
 
     /// C_Encrypt.
@@ -52,7 +55,9 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_init`].
     pub fn decrypt_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations().decrypt.init(|| Ready::new(self, Direction::Decrypt, call, key))
+        self.operations()
+            .decrypt
+            .init(|| self.call("C_DecryptInit", |caller| Ready::new(caller, Direction::Decrypt, call, key)))
     }
 
     /// C_Decrypt.
@@ -95,9 +100,9 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    fn new(session: &Session, direction: Direction, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
+    fn new(caller: &Caller<'_>, direction: Direction, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
         let (usage, action, _) = usage(direction);
-        let keyed = Keyed::new(session, usage, action, call, key)?;
+        let keyed = Keyed::new(caller, usage, action, call, key)?;
         let engine = keyed.row.engine.cipher.ok_or(Error::MechanismInvalid)?;
         engine.check(direction, &keyed.key, &keyed.params).map_err(|error| fault::crypto(Function::Init, error))?;
         Ok(Self { keyed, engine, direction })

@@ -6,6 +6,7 @@ use claviger_rules::policy::Action;
 use claviger_rules::{Error, Parameter, Refusal};
 
 use super::slot::{Came, Event, Private};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
 
 impl Session {
@@ -14,7 +15,7 @@ impl Session {
     /// # Errors
     /// CKR_OPERATION_ACTIVE, CKR_MECHANISM_INVALID, CKR_MECHANISM_PARAM_INVALID.
     pub fn digest_init(&self, call: MechanismCall) -> Result<()> {
-        self.operations().digest.init(|| Ready::new(self, call))
+        self.operations().digest.init(|| self.call("C_DigestInit", |caller| Ready::new(caller, call)))
     }
 
     /// C_Digest.
@@ -44,7 +45,7 @@ impl Session {
         let Some(row) = operations.digest.look(|ready| ready.row, |stream| stream.row) else {
             return Err(Error::OperationNotInitialized.into());
         };
-        let key = self.token().use_key(self, Action::DigestKey, key, Some(row))?;
+        let key = self.call("C_DigestKey", |caller| caller.use_key(Action::DigestKey, key, Some(row)))?;
         let value = key.value().ok_or(INDIGESTIBLE)?;
         operations.digest.update(Ready::open, |stream| {
             stream.keyed = true;
@@ -71,8 +72,8 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    fn new(session: &Session, call: MechanismCall) -> Result<Self> {
-        let row = session.mechanism(&call, Usage::Digest)?;
+    fn new(caller: &Caller<'_>, call: MechanismCall) -> Result<Self> {
+        let row = caller.mechanism(&call, Usage::Digest)?;
         let engine = row.engine.digest.ok_or(Error::MechanismInvalid)?;
         match call.parameter? {
             Parameter::None => Ok(Self { row, engine }),

@@ -3,7 +3,7 @@
 //! Each kind has one [`slot::Slot`]; the files beside this one say what runs in it. An operation holds its own key
 //! and parameters: the key may be destroyed or the object's attributes change, and it goes on (PKCS#11 3.2
 //! section 5.8 to 5.15). It ends at logout when its key is secret or private (rule R17). Not here: who may use
-//! which key; that is `Token::use_key`.
+//! which key; that is `Caller::use_key`.
 
 mod cipher;
 mod digest;
@@ -21,6 +21,7 @@ use claviger_rules::{Error, Refusal};
 
 pub(crate) use self::search::Search;
 use self::slot::Slot;
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Session, flag, keys};
 
 /// The operations of one session.
@@ -102,9 +103,9 @@ struct Keyed {
 
 impl Keyed {
     /// Asks for the key, and for the mechanism only then: what is wrong with login, key and policy goes first.
-    fn new(session: &Session, usage: Usage, action: Action, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
-        let row = session.mechanism(&call, usage);
-        let key = session.token().use_key(session, action, key, row.as_ref().ok().copied())?;
+    fn new(caller: &Caller<'_>, usage: Usage, action: Action, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
+        let row = caller.mechanism(&call, usage);
+        let key = caller.use_key(action, key, row.as_ref().ok().copied())?;
         Ok(Self { row: row?, key, params: keys::params(&call.parameter?) })
     }
 

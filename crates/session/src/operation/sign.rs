@@ -8,6 +8,7 @@ use claviger_rules::policy::Action;
 use super::slot::{Came, Private};
 use super::{Keyed, SINGLE_PART};
 use crate::fault::{self, Function};
+use crate::session::Caller;
 use crate::{MechanismCall, ObjectHandle, Result, Room, Session};
 
 impl Session {
@@ -16,7 +17,9 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_init`].
     pub fn sign_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations().sign.init(|| Ready::new(self, Usage::Sign, Action::Sign, call, key))
+        self.operations()
+            .sign
+            .init(|| self.call("C_SignInit", |caller| Ready::new(caller, Usage::Sign, Action::Sign, call, key)))
     }
 
     /// C_Sign.
@@ -52,13 +55,13 @@ pub(crate) struct Ready {
 
 impl Ready {
     pub(super) fn new(
-        session: &Session,
+        caller: &Caller<'_>,
         usage: Usage,
         action: Action,
         call: MechanismCall,
         key: ObjectHandle,
     ) -> Result<Self> {
-        let keyed = Keyed::new(session, usage, action, call, key)?;
+        let keyed = Keyed::new(caller, usage, action, call, key)?;
         let engine = keyed.row.engine.sign.ok_or(Error::MechanismInvalid)?;
         engine.check(&keyed.key, &keyed.params).map_err(|error| fault::crypto(Function::Init, error))?;
         Ok(Self { keyed, engine })

@@ -14,7 +14,9 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_init`].
     pub fn verify_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations().verify.init(|| Ready::new(self, Usage::Verify, Action::Verify, call, key))
+        self.operations()
+            .verify
+            .init(|| self.call("C_VerifyInit", |caller| Ready::new(caller, Usage::Verify, Action::Verify, call, key)))
     }
 
     /// C_Verify.

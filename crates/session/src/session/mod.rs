@@ -1,6 +1,7 @@
 //! A session: what an application holds of a token (PKCS#11 3.2 section 5.6). Not the login, which all sessions of
 //! the application share and the token keeps.
 
+mod caller;
 pub(crate) mod table;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,7 @@ use claviger_crypto::SystemRandom;
 use claviger_rules::policy::Subject;
 use claviger_rules::{Error, Refusal, Role};
 
+pub(crate) use self::caller::{Caller, World};
 use crate::operation::Operations;
 use crate::{Result, SessionHandle, SessionInfo, SlotId, Token, flag};
 
@@ -142,7 +144,7 @@ impl Session {
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN unless a security officer is logged in; CKR_PIN_LEN_RANGE, CKR_PIN_INVALID.
     pub fn init_pin(&self, pin: &[u8]) -> Result<()> {
-        self.token.init_pin(&self.subject()?, pin)
+        self.call("C_InitPIN", |caller| self.token.init_pin(caller, pin))
     }
 
     /// C_SetPIN: of the user logged in; without login of the default user `user`, or of the one that `old` names
@@ -151,7 +153,7 @@ impl Session {
     /// # Errors
     /// CKR_SESSION_READ_ONLY, CKR_PIN_INCORRECT (counted), CKR_PIN_LOCKED, CKR_PIN_LEN_RANGE, CKR_PIN_INVALID.
     pub fn set_pin(&self, old: &[u8], new: &[u8]) -> Result<()> {
-        self.token.set_pin(&self.subject()?, old, new)
+        self.call("C_SetPIN", |caller| self.token.set_pin(caller, old, new))
     }
 
     /// Makes a user.
@@ -160,7 +162,7 @@ impl Session {
     /// CKR_USER_NOT_LOGGED_IN unless a security officer is logged in; CKR_ARGUMENTS_BAD for a name that is taken or
     /// none; CKR_PIN_LEN_RANGE, CKR_PIN_INVALID.
     pub fn create_user(&self, name: &str, role: Role, pin: &[u8]) -> Result<()> {
-        self.token.create_user(&self.subject()?, name, role, pin)
+        self.call("user create", |caller| self.token.create_user(caller, name, role, pin))
     }
 
     /// Ends a user.
@@ -169,7 +171,7 @@ impl Session {
     /// CKR_USER_NOT_LOGGED_IN unless a security officer is logged in; CKR_ARGUMENTS_BAD for an unknown name;
     /// CKR_ACTION_PROHIBITED for oneself and for an owner of objects.
     pub fn delete_user(&self, name: &str) -> Result<()> {
-        self.token.delete_user(&self.subject()?, name)
+        self.call("user delete", |caller| self.token.delete_user(caller, name))
     }
 
     /// Gives another user a new PIN, unlocks it and ends its logins.
@@ -177,7 +179,7 @@ impl Session {
     /// # Errors
     /// As [`Session::create_user`]; CKR_ACTION_PROHIBITED for oneself: that is [`Session::set_pin`].
     pub fn change_password(&self, name: &str, new_pin: &[u8]) -> Result<()> {
-        self.token.change_password(&self.subject()?, name, new_pin)
+        self.call("user change-password", |caller| self.token.change_password(caller, name, new_pin))
     }
 
     /// Takes a user's count of wrong PINs back.
@@ -185,7 +187,7 @@ impl Session {
     /// # Errors
     /// CKR_USER_NOT_LOGGED_IN unless a security officer is logged in; CKR_ARGUMENTS_BAD for an unknown name.
     pub fn unlock_user(&self, name: &str) -> Result<()> {
-        self.token.unlock_user(&self.subject()?, name)
+        self.call("user unlock", |caller| self.token.unlock_user(caller, name))
     }
 
     /// C_SeedRandom. The generator is the system's and takes no seed.

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use claviger_rules::policy::Subject;
-use claviger_rules::{Error, Mode, Refusal};
+use claviger_rules::{Error, Mode, Refusal, Rulebook};
 use claviger_store::{Header, NewToken, Settings, Store, User};
 
 pub(crate) use self::login::LoggedIn;
@@ -132,7 +132,7 @@ impl Token {
             Login::User(user) => Some((user.user, user.role)),
             Login::Ended => return Err(fault::store(claviger_store::Error::UserGone)),
         };
-        Ok(Subject::new(login, mode, writable))
+        Ok(Subject::new(login, Rulebook::of(mode), writable))
     }
 
     /// C_InitToken.

@@ -1,16 +1,17 @@
 //! C_InitPIN and C_SetPIN (PKCS#11 3.2 sections 5.5.8 and 5.5.9).
 
-use claviger_rules::policy::{Action, Facts, Subject, authorize};
+use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{Error, Refusal, Role, UserId};
 
 use super::Token;
 use super::name::{self, DEFAULT_USER, Who};
+use crate::session::Caller;
 use crate::{Result, fault};
 
 impl Token {
     /// C_InitPIN.
-    pub(crate) fn init_pin(&self, subject: &Subject, pin: &[u8]) -> Result<()> {
-        let officer = self.administer(subject)?;
+    pub(crate) fn init_pin(&self, caller: &Caller<'_>, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(caller)?;
         name::check_new_pin(DEFAULT_USER, pin)?;
         match self.user_named(DEFAULT_USER) {
             Some(user) if user.role.is_so() => {
@@ -26,8 +27,8 @@ impl Token {
     }
 
     /// C_SetPIN.
-    pub(crate) fn set_pin(&self, subject: &Subject, old: &[u8], new: &[u8]) -> Result<()> {
-        authorize(subject, Action::OwnPin, &Facts::NONE)?;
+    pub(crate) fn set_pin(&self, caller: &Caller<'_>, old: &[u8], new: &[u8]) -> Result<()> {
+        caller.ask(Action::OwnPin, |_| Facts::NONE)?;
         let login = self.login_state();
         let who = match &login {
             Some(login) => Who { name: &login.name, pin: name::without_own_name(&login.name, old), is_default: false },

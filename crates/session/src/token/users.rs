@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use claviger_rules::policy::{Action, Facts, Subject, authorize};
+use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{Error, Refusal, Role};
 use claviger_store::User;
 
 use super::{LoggedIn, Token, name};
 use crate::object::belongings;
+use crate::session::Caller;
 use crate::{Result, UserInfo, fault};
 
 impl Token {
@@ -24,8 +25,8 @@ impl Token {
     }
 
     /// Makes a user.
-    pub(crate) fn create_user(&self, subject: &Subject, name: &str, role: Role, pin: &[u8]) -> Result<()> {
-        let officer = self.administer(subject)?;
+    pub(crate) fn create_user(&self, caller: &Caller<'_>, name: &str, role: Role, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(caller)?;
         name::check_new_pin(name, pin)?;
         self.store.create_user(&officer.keys, name, role, pin).map_err(fault::store)?;
         self.refresh()
@@ -33,8 +34,8 @@ impl Token {
 
     /// Ends a user who owns nothing. Its id is never used again, so what is still shared with it is shared with
     /// nobody.
-    pub(crate) fn delete_user(&self, subject: &Subject, name: &str) -> Result<()> {
-        let officer = self.administer(subject)?;
+    pub(crate) fn delete_user(&self, caller: &Caller<'_>, name: &str) -> Result<()> {
+        let officer = self.administer(caller)?;
         let user = self.other_user(&officer, name)?;
         loop {
             let belongings = belongings(self, &officer, user.id)?;
@@ -50,8 +51,8 @@ impl Token {
     }
 
     /// Gives another user a new PIN.
-    pub(crate) fn change_password(&self, subject: &Subject, name: &str, pin: &[u8]) -> Result<()> {
-        let officer = self.administer(subject)?;
+    pub(crate) fn change_password(&self, caller: &Caller<'_>, name: &str, pin: &[u8]) -> Result<()> {
+        let officer = self.administer(caller)?;
         let user = self.other_user(&officer, name)?;
         name::check_new_pin(&user.name, pin)?;
         self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store)?;
@@ -59,16 +60,16 @@ impl Token {
     }
 
     /// Takes a user's count of wrong PINs back.
-    pub(crate) fn unlock_user(&self, subject: &Subject, name: &str) -> Result<()> {
-        let officer = self.administer(subject)?;
+    pub(crate) fn unlock_user(&self, caller: &Caller<'_>, name: &str) -> Result<()> {
+        let officer = self.administer(caller)?;
         let user = self.user_named(name).ok_or(UNKNOWN)?;
         self.store.unlock(&officer.keys, user.id).map_err(fault::store)?;
         self.refresh()
     }
 
     /// The security officer who asks.
-    pub(super) fn administer(&self, subject: &Subject) -> Result<Arc<LoggedIn>> {
-        authorize(subject, Action::Administer, &Facts::NONE)?;
+    pub(super) fn administer(&self, caller: &Caller<'_>) -> Result<Arc<LoggedIn>> {
+        caller.ask(Action::Administer, |_| Facts::NONE)?;
         self.login_state().ok_or_else(|| fault::store(claviger_store::Error::UserGone))
     }
 
