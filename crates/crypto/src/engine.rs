@@ -146,6 +146,8 @@ pub trait Wrap: Sync {
 
 /// Key derivation.
 pub trait Derive: Sync {
+    /// How many bytes `base` and `params` give when nobody says how many are wanted; `None` when somebody must.
+    fn natural_len(&self, base: &Key, params: &Params) -> Option<usize>;
     /// Derives `len` bytes from `base`. `len` 0 asks for the algorithm's natural length, where it has one.
     fn derive(&self, base: &Key, params: &Params, len: usize) -> Result<Secret>;
 }

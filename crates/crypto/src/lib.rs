@@ -16,6 +16,7 @@
 //! | AES key wrap | `aes-kw`; a caller's initial value over `aes` | `aes-kw` has the default one alone |
 //! | HKDF | `hkdf` | gives out the pseudorandom key between the steps |
 //! | ECDSA, EC key pairs | `aws-lc-rs` | ring takes no digest |
+//! | ECDH | `aws-lc-rs`; the hashes of X9.63 over the digests above | ring agrees with keys of its own making alone |
 //! | points, public half of a scalar | `p256`, `p384` | |
 //! | RSA signature with SHA-256, SHA-384, SHA-512; any PSS salt | `aws-lc-rs` | ring takes no digest and is slower |
 //! | RSA signature with SHA-1, SHA-224; raw bytes that are no DigestInfo | `rsa`, blinded | aws-lc-rs has no name for them |
@@ -57,6 +58,6 @@ pub mod wrap;
 pub use engine::{Cipher, CipherStream, Derive, Digest, DigestStream, Direction, Hash, Sign, SignStream, Wrap};
 pub use error::{Error, Result};
 pub use key::{Curve, EcParts, Key, KeyKind, MAX_RSA_BITS, MIN_RSA_BITS, RsaParts};
-pub use params::{GcmParams, HkdfParams, OaepParams, Params, PssParams};
+pub use params::{CbcDataParams, DataParams, EcdhParams, GcmParams, HkdfParams, OaepParams, Params, PssParams};
 pub use random::SystemRandom;
 pub use secret::Secret;

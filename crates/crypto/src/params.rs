@@ -21,6 +21,14 @@ pub enum Params {
     KeyWrapIv(Vec<u8>),
     /// HKDF, RFC 5869.
     Hkdf(HkdfParams),
+    /// Bytes that a key is joined with, or that it encrypts.
+    Data(DataParams),
+    /// Bytes that a key encrypts in CBC mode.
+    CbcData(CbcDataParams),
+    /// The bit of a key that is the first of another; 0 is the most significant of the first byte.
+    FirstBit(u64),
+    /// Elliptic curve Diffie-Hellman.
+    Ecdh(EcdhParams),
 }
 
 /// AES-GCM, NIST SP 800-38D.
@@ -80,4 +88,36 @@ impl Clone for HkdfParams {
             info: self.info.clone(),
         }
     }
+}
+
+/// What a key is joined with: data, or the value of another key.
+pub struct DataParams {
+    /// Secret, because it is part of what is derived.
+    pub data: crate::Secret,
+}
+
+impl Clone for DataParams {
+    fn clone(&self) -> Self {
+        Self { data: self.data.duplicate() }
+    }
+}
+
+/// Data to encrypt in CBC mode.
+#[derive(Clone)]
+pub struct CbcDataParams {
+    /// The initialisation vector.
+    pub iv: [u8; 16],
+    /// Whole blocks.
+    pub data: Vec<u8>,
+}
+
+/// Elliptic curve Diffie-Hellman, SP 800-56A section 5.7.1.2.
+#[derive(Clone)]
+pub struct EcdhParams {
+    /// The hash of the key derivation function of ANSI X9.63; `None` for the shared secret itself.
+    pub kdf: Option<Hash>,
+    /// What goes into the key derivation function besides the secret; empty without one.
+    pub shared_info: Vec<u8>,
+    /// The other side's point as SEC 1 encodes it, compressed or not, bare or in a DER OCTET STRING.
+    pub public: Vec<u8>,
 }

@@ -1,9 +1,10 @@
 //! Keys on the NIST curves P-256 and P-384 (SP 800-186), points as SEC 1 encodes them.
 //!
-//! `p256` and `p384` check, compress and compute points; aws-lc signs and verifies.
+//! `p256` and `p384` check, compress and compute points; aws-lc signs, verifies and agrees.
 
 use std::sync::OnceLock;
 
+use aws_lc_rs::agreement;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ECDSA_P384_SHA384_FIXED_SIGNING,
     EcdsaKeyPair, ParsedPublicKey,
@@ -50,11 +51,12 @@ pub struct EcParts {
     pub point: Vec<u8>,
 }
 
-/// A private key on a curve with its signing form.
+/// A private key on a curve with its forms for signing and for agreeing on a secret.
 pub(crate) struct EcPrivate {
     pub(crate) parts: EcParts,
     pub(crate) public: EcPublic,
     signing: OnceLock<EcdsaKeyPair>,
+    agreeing: OnceLock<agreement::PrivateKey>,
 }
 
 impl EcPrivate {
@@ -62,7 +64,8 @@ impl EcPrivate {
         let scalar = fixed_len(curve, scalar.expose())?;
         let point = multiply_base(curve, &scalar)?;
         let public = EcPublic { curve, point: point.clone(), verifying: OnceLock::new() };
-        Ok(Self { parts: EcParts { curve, scalar, point }, public, signing: OnceLock::new() })
+        let parts = EcParts { curve, scalar, point };
+        Ok(Self { parts, public, signing: OnceLock::new(), agreeing: OnceLock::new() })
     }
 
     /// The key for ECDSA over a digest as long as the curve's order.
@@ -75,6 +78,20 @@ impl EcPrivate {
             EcdsaKeyPair::from_private_key_and_public_key(algorithm, self.parts.scalar.expose(), &self.parts.point)
                 .map_err(|_| Error::KeyInvalid)
         })
+    }
+
+    /// The x coordinate of the point that this key and `public`, a key on the same curve, agree on
+    /// (SP 800-56A section 5.7.1.2). The orders are prime, so it is never infinity.
+    pub(crate) fn agree(&self, public: &EcPublic) -> Result<Secret> {
+        let algorithm = match self.parts.curve {
+            Curve::P256 => &agreement::ECDH_P256,
+            Curve::P384 => &agreement::ECDH_P384,
+        };
+        let private = prepared(&self.agreeing, || {
+            agreement::PrivateKey::from_private_key(algorithm, self.parts.scalar.expose()).map_err(|_| Error::Internal)
+        })?;
+        let peer = agreement::UnparsedPublicKey::new(algorithm, &public.point);
+        agreement::agree(private, peer, Error::Params, |shared| Ok(Secret::copy_of(shared)))
     }
 }
 
@@ -130,8 +147,12 @@ fn multiply_base(curve: Curve, scalar: &Secret) -> Result<Vec<u8>> {
     }
 }
 
-/// `point` uncompressed; refuses what is off the curve, infinity and the hybrid forms.
+/// `point` uncompressed; refuses what is off the curve, infinity, the hybrid forms, and the form with tag 5
+/// that `p256` takes and SEC 1 does not have.
 fn uncompress(curve: Curve, point: &[u8]) -> Result<Vec<u8>> {
+    if !matches!(point.first(), Some(2..=4)) {
+        return Err(Error::KeyInvalid);
+    }
     match curve {
         Curve::P256 => {
             let key = p256::PublicKey::from_sec1_bytes(point).map_err(|_| Error::KeyInvalid)?;

@@ -4,13 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use claviger_crypto::encoding::{read_ec_params, read_ec_point, read_private_key_info, read_public_key_info};
 use claviger_crypto::{
-    Cipher, Curve, Derive as _, Digest, Direction, GcmParams, Hash, HkdfParams, Key, OaepParams, Params, PssParams,
-    RsaParts, Secret, Sign, SystemRandom, Wrap, cipher, digest, kdf, mac, sign, wrap,
+    CbcDataParams, Cipher, Curve, Derive, Digest, Direction, Error, GcmParams, Hash, HkdfParams, Key, OaepParams,
+    Params, PssParams, RsaParts, Secret, Sign, SystemRandom, Wrap, cipher, digest, kdf, mac, sign, wrap,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::support::{ec_pair, encrypt, in_parts, rsa_pair, secret_key, sign};
+use crate::support::{data, ec_pair, ecdh, encrypt, in_parts, rsa_pair, secret_key, sign};
 
 type Pair = (Arc<Key>, Arc<Key>);
 
@@ -67,6 +67,16 @@ static WRAPS: &[&dyn Wrap] = &[
 ];
 
 static DIGESTS: &[&dyn Digest] = &[&digest::SHA_1, &digest::SHA224, &digest::SHA256, &digest::SHA384, &digest::SHA512];
+
+static DERIVATIONS: &[&dyn Derive] = &[
+    &kdf::BASE_AND_DATA,
+    &kdf::DATA_AND_BASE,
+    &kdf::XOR,
+    &kdf::EXTRACT,
+    &kdf::AES_ECB_DATA,
+    &kdf::AES_CBC_DATA,
+    &kdf::ECDH,
+];
 
 fn any_hash() -> impl Strategy<Value = Hash> {
     prop::sample::select(Hash::ALL.to_vec())
@@ -310,6 +320,42 @@ proptest! {
         let params = Params::Hkdf(HkdfParams { extract, expand, hash, salt, info });
         if let Ok(secret) = kdf::HKDF.derive(&secret_key(&base), &params, len) {
             prop_assert_eq!(secret.len(), if len == 0 { hash.digest_len() } else { len });
+        }
+    }
+
+    #[test]
+    fn simple_derivations_never_panic(
+        base in any_secret(),
+        (bytes, iv) in (any_bytes(), any::<[u8; 16]>()),
+        first in prop_oneof![0..2000_u64, any::<u64>()],
+        len in prop_oneof![0..700_usize, any::<usize>()],
+    ) {
+        let base = secret_key(&base);
+        let params = [
+            data(&bytes),
+            Params::CbcData(CbcDataParams { iv, data: bytes.clone() }),
+            Params::FirstBit(first),
+            ecdh(None, &[], &bytes),
+        ];
+        for (algorithm, params) in DERIVATIONS.iter().flat_map(|algorithm| params.iter().map(move |one| (*algorithm, one))) {
+            let natural = algorithm.natural_len(&base, params);
+            match algorithm.derive(&base, params, len) {
+                Ok(secret) => prop_assert!(secret.len() == len && natural.is_none_or(|natural| len <= natural)),
+                Err(error) => prop_assert!(!matches!(error, Error::Internal | Error::Random)),
+            }
+        }
+    }
+
+    #[test]
+    fn agreeing_never_panics(
+        index in 0..2_usize,
+        public in any_bytes(),
+        (kdf, info) in (prop::option::of(any_hash()), any_bytes()),
+        len in prop_oneof![0..700_usize, any::<usize>()],
+    ) {
+        match kdf::ECDH.derive(&EC[index].0, &ecdh(kdf, &info, &public), len) {
+            Ok(secret) => prop_assert_eq!(secret.len(), len),
+            Err(error) => prop_assert!(matches!(error, Error::Params | Error::KeySize)),
         }
     }
 

@@ -14,7 +14,9 @@ use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 use rsa::{Pkcs1v15Encrypt, Pkcs1v15Sign};
 
-use crate::support::{decrypt, digest, ec_pair, encrypt, in_parts, random, rsa_pair, secret_key, sign, unwrap, wrap};
+use crate::support::{
+    decrypt, derive, digest, ec_pair, ecdh, encrypt, in_parts, random, rsa_pair, secret_key, sign, unwrap, wrap,
+};
 
 /// What `aes-gcm` makes: ciphertext and tag.
 fn other_gcm<C: AeadInOut + KeyInit>(key: &[u8], iv: &[u8], aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
@@ -302,6 +304,66 @@ fn ecdsa_over_any_digest_agrees_with_p256_and_p384() {
             let mut whole = vec![0; curve.field_len().saturating_sub(hash.digest_len())];
             whole.extend_from_slice(&digest(hash, &message));
             other_ecdsa_verify(&public, &whole, &signature);
+        }
+    }
+}
+
+fn other_ecdh(private: &Key, public: &Key) -> Vec<u8> {
+    let scalar = private.ec_parts().unwrap().scalar.expose();
+    let point = public.point().unwrap();
+    match private.curve().unwrap() {
+        Curve::P256 => {
+            let public = p256::PublicKey::from_sec1_bytes(point).unwrap();
+            let scalar = p256::SecretKey::from_slice(scalar).unwrap().to_nonzero_scalar();
+            p256::ecdh::diffie_hellman(scalar, public.as_affine()).raw_secret_bytes().to_vec()
+        }
+        Curve::P384 => {
+            let public = p384::PublicKey::from_sec1_bytes(point).unwrap();
+            let scalar = p384::SecretKey::from_slice(scalar).unwrap().to_nonzero_scalar();
+            p384::ecdh::diffie_hellman(scalar, public.as_affine()).raw_secret_bytes().to_vec()
+        }
+    }
+}
+
+#[test]
+fn ecdh_agrees_with_p256_and_p384_and_with_the_other_side() {
+    for curve in Curve::ALL {
+        for _ in 0..20 {
+            let ((ours, our_point), (theirs, their_point)) = (ec_pair(curve), ec_pair(curve));
+            let shared = other_ecdh(&ours, &their_point);
+            let whole = |private, public: &Key| {
+                derive(&kdf::ECDH, private, &ecdh(None, &[], public.point().unwrap()), curve.field_len()).unwrap()
+            };
+            assert_eq!(whole(&ours, &their_point), shared);
+            assert_eq!(whole(&theirs, &our_point), shared);
+            let cut = ecdh(None, &[], their_point.point().unwrap());
+            assert_eq!(derive(&kdf::ECDH, &ours, &cut, 16).unwrap(), shared[curve.field_len() - 16..]);
+        }
+    }
+}
+
+/// SEC 1 section 3.6.1 written out over the other implementations of curve and hash.
+#[test]
+fn the_key_derivation_function_of_x9_63_is_its_letter() {
+    fn by_the_letter<D: sha2::Digest>(shared: &[u8], info: &[u8], blocks: u32) -> Vec<u8> {
+        (1..=blocks).flat_map(|counter| D::digest([shared, &counter.to_be_bytes(), info].concat()).to_vec()).collect()
+    }
+    let (private, public) = (ec_pair(Curve::P384).0, ec_pair(Curve::P384).1);
+    let shared = other_ecdh(&private, &public);
+    for info in [Vec::new(), random(77)] {
+        let rows = [
+            (Hash::Sha1, by_the_letter::<sha1::Sha1>(&shared, &info, 26)),
+            (Hash::Sha224, by_the_letter::<sha2::Sha224>(&shared, &info, 19)),
+            (Hash::Sha256, by_the_letter::<sha2::Sha256>(&shared, &info, 16)),
+            (Hash::Sha384, by_the_letter::<sha2::Sha384>(&shared, &info, 11)),
+            (Hash::Sha512, by_the_letter::<sha2::Sha512>(&shared, &info, 8)),
+        ];
+        for (hash, expected) in rows {
+            let params = ecdh(Some(hash), &info, public.point().unwrap());
+            assert_eq!(kdf::ECDH.natural_len(&private, &params), None);
+            for len in [1, 16, 20, 21, 32, 33, 64, 65, 512] {
+                assert_eq!(derive(&kdf::ECDH, &private, &params, len).unwrap(), expected[..len], "{hash:?} {len}");
+            }
         }
     }
 }

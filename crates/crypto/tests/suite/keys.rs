@@ -6,7 +6,7 @@ use claviger_crypto::encoding::{
 };
 use claviger_crypto::{Curve, Error, Key, KeyKind, Params, RsaParts, Secret, generate, sign};
 
-use crate::support::{F4, ec_pair, random, rsa_pair, sign, unhex};
+use crate::support::{F4, compressed, ec_pair, random, rsa_pair, sign, unhex};
 
 /// A copy of the parts that `keep` names.
 fn some_parts(parts: &RsaParts, keep: &str) -> RsaParts {
@@ -159,7 +159,7 @@ fn a_point_must_be_on_its_curve() {
         let (private, public) = ec_pair(curve);
         let point = private.point().unwrap();
         let len = curve.field_len();
-        let compressed = [&[2 + (point[2 * len] & 1)], &point[1..=len]].concat();
+        let compressed = compressed(point);
         for good in [point, &compressed] {
             let key = Key::ec_public(curve, good).unwrap();
             assert_eq!((key.kind(), key.point()), (KeyKind::EcPublic, public.point()));
@@ -168,9 +168,11 @@ fn a_point_must_be_on_its_curve() {
         off[2 * len] ^= 1;
         let mut hybrid = point.to_vec();
         hybrid[0] = 6 + (point[2 * len] & 1);
+        let compact = [&[5], &point[1..=len]].concat();
         let beyond = [&[4][..], &vec![0xff; 2 * len]].concat();
         let longer = [point, &[0]].concat();
-        for bad in [&[][..], &[0], &[4], &off, &hybrid, &beyond, &longer, &point[..2 * len], &vec![0; 1 + 2 * len]] {
+        let zeros = vec![0; 1 + 2 * len];
+        for bad in [&[][..], &[0], &[4], &off, &hybrid, &compact, &beyond, &longer, &point[..2 * len], &zeros] {
             assert_eq!(Key::ec_public(curve, bad).err(), Some(Error::KeyInvalid), "{bad:?}");
         }
         let other = if curve == Curve::P256 { Curve::P384 } else { Curve::P256 };
@@ -251,7 +253,7 @@ fn a_point_is_taken_with_its_octet_string_or_without() {
     for curve in Curve::ALL {
         let (_, public) = ec_pair(curve);
         let point = public.point().unwrap();
-        let compressed = [&[2 + (point[2 * curve.field_len()] & 1)], &point[1..=curve.field_len()]].concat();
+        let compressed = compressed(point);
         for raw in [point, &compressed] {
             let der = ec_point(raw).unwrap();
             assert_eq!(read_ec_point(curve, &der), Ok(raw));

@@ -1,11 +1,15 @@
 //! Published examples where Wycheproof has none.
 
+use claviger_crypto::encoding::ec_point;
 use claviger_crypto::{
-    Curve, Derive as _, Digest as _, Direction, GcmParams, Hash, HkdfParams, Key, Params, Secret, Sign, cipher, digest,
-    kdf, mac, sign, wrap,
+    CbcDataParams, Curve, Derive, Digest as _, Direction, GcmParams, Hash, HkdfParams, Key, Params, Secret, Sign,
+    cipher, digest, kdf, mac, sign, wrap,
 };
 
-use crate::support::{decrypt, digest as digest_of, encrypt, in_parts, secret_key, sign, unhex, unwrap, wrap};
+use crate::support::{
+    compressed, data, decrypt, derive, digest as digest_of, ecdh, encrypt, in_parts, secret_key, sign, unhex, unwrap,
+    wrap,
+};
 
 /// FIPS 180-4 examples: "abc", nothing, and the message of 448 bits.
 #[test]
@@ -227,6 +231,100 @@ fn hkdf_steps_are_those_of_the_rfc() {
     assert_eq!(derive(true, false, &[0x0b; 22], 0), prk);
     assert_eq!(derive(true, false, &[0x0b; 22], 32), prk);
     assert_eq!(derive(false, true, &prk, 42), okm);
+}
+
+/// RFC 5903 sections 8.1 and 8.2, and the first of NIST's KAS_ECC_CDH_PrimitiveTest for each curve.
+#[test]
+fn ecdh_secrets_are_those_of_rfc_5903_and_nist() {
+    let rows = [
+        (
+            Curve::P256,
+            "c88f01f510d9ac3f70a292daa2316de544e9aab8afe84049c62a9c57862d1433",
+            "d12dfb5289c8d4f81208b70270398c342296970a0bccb74c736fc7554494bf63
+             56fbf3ca366cc23e8157854c13c58d6aac23f046ada30f8353e74f33039872ab",
+            "d6840f6b42f6edafd13116e0e12565202fef8e9ece7dce03812464d04b9442de",
+        ),
+        (
+            Curve::P256,
+            "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534",
+            "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287
+             db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac",
+            "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b",
+        ),
+        (
+            Curve::P384,
+            "099f3c7034d4a2c699884d73a375a67f7624ef7c6b3c0f160647b67414dce655
+             e35b538041e649ee3faef896783ab194",
+            "e558dbef53eecde3d3fccfc1aea08a89a987475d12fd950d83cfa41732bc509d
+             0d1ac43a0336def96fda41d0774a3571
+             dcfbec7aacf3196472169e838430367f66eebe3c6e70c416dd5f0c68759dd1ff
+             f83fa40142209dff5eaad96db9e6386c",
+            "11187331c279962d93d604243fd592cb9d0a926f422e47187521287e7156c5c4
+             d603135569b9e9d09cf5d4a270f59746",
+        ),
+        (
+            Curve::P384,
+            "3cc3122a68f0d95027ad38c067916ba0eb8c38894d22e1b15618b6818a661774
+             ad463b205da88cf699ab4d43c9cf98a1",
+            "a7c76b970c3b5fe8b05d2838ae04ab47697b9eaf52e764592efda27fe7513272
+             734466b400091adbf2d68c58e0c50066
+             ac68f19f2e1cb879aed43a9969b91a0839c4c38a49749b661efedf243451915e
+             d0905a32b060992b468c64766fc8437a",
+            "5f9d29dc5e31a163060356213669c8ce132e22f57c9a04f40ba7fcead493b457
+             e5621e766c40a2e3d4d6a04b25e533f1",
+        ),
+    ];
+    for (curve, scalar, public, shared) in rows {
+        let private = Key::ec_private(curve, Secret::new(unhex(scalar))).unwrap();
+        let point = [&[4], unhex(public).as_slice()].concat();
+        for public in [point.clone(), compressed(&point), ec_point(&point).unwrap()] {
+            let params = ecdh(None, &[], &public);
+            assert_eq!(kdf::ECDH.natural_len(&private, &params), Some(curve.field_len()));
+            assert_eq!(derive(&kdf::ECDH, &private, &params, curve.field_len()).unwrap(), unhex(shared));
+        }
+    }
+}
+
+/// PKCS#11 3.2 sections 6.43.3 to 6.43.7: the examples that each derivation is explained with.
+#[test]
+fn simple_derivations_are_those_of_the_standard() {
+    let base = secret_key(&unhex("01234567"));
+    let other = data(&unhex("89abcdef"));
+    let rows: [(&dyn Derive, &str); 3] =
+        [(&kdf::BASE_AND_DATA, "0123456789abcdef"), (&kdf::DATA_AND_BASE, "89abcdef01234567"), (&kdf::XOR, "88888888")];
+    for (algorithm, expected) in rows {
+        let expected = unhex(expected);
+        assert_eq!(algorithm.natural_len(&base, &other), Some(expected.len()));
+        for len in 1..=expected.len() {
+            assert_eq!(derive(algorithm, &base, &other, len).unwrap(), expected[..len]);
+        }
+    }
+    let base = secret_key(&unhex("329f84a9"));
+    for (first, expected) in [(21, "9526"), (0, "329f84a9"), (8, "9f84a932"), (31, "994fc254"), (1, "65")] {
+        let expected = unhex(expected);
+        assert_eq!(
+            derive(&kdf::EXTRACT, &base, &Params::FirstBit(first), expected.len()).unwrap(),
+            expected,
+            "{first}"
+        );
+    }
+}
+
+/// NIST SP 800-38A sections F.1.1 and F.2.1: a key that is ciphertext.
+#[test]
+fn encrypted_data_is_that_of_the_standard() {
+    let base = secret_key(&unhex("2b7e151628aed2a6abf7158809cf4f3c"));
+    let plaintext = unhex("6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51");
+    let ecb = unhex("3ad77bb40d7a3660a89ecaf32466ef97f5d3d58503b9699de785895a96fdbaaf");
+    let cbc = unhex("7649abac8119b246cee98e9b12e9197d5086cb9b507219ee95db113a917678b2");
+    let iv = std::array::from_fn(|index| u8::try_from(index).unwrap());
+    let with_iv = Params::CbcData(CbcDataParams { iv, data: plaintext.clone() });
+    for len in 1..=32 {
+        assert_eq!(derive(&kdf::AES_ECB_DATA, &base, &data(&plaintext), len).unwrap(), ecb[..len]);
+        assert_eq!(derive(&kdf::AES_CBC_DATA, &base, &with_iv, len).unwrap(), cbc[..len]);
+    }
+    assert_eq!(kdf::AES_ECB_DATA.natural_len(&base, &data(&plaintext)), Some(32));
+    assert_eq!(kdf::AES_CBC_DATA.natural_len(&base, &with_iv), Some(32));
 }
 
 /// RFC 6979 A.2.5 and A.2.6: signatures over "sample" by every hash.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use claviger_crypto::encoding::ec_point;
 use claviger_crypto::{
-    Cipher, Curve, Derive as _, Direction, Error, GcmParams, Hash, HkdfParams, Key, KeyKind, OaepParams, Params,
-    PssParams, Sign, SystemRandom, Wrap as _, cipher, kdf, mac, seal, sign, wrap,
+    CbcDataParams, Cipher, Curve, Derive, Direction, Error, GcmParams, Hash, HkdfParams, Key, KeyKind, OaepParams,
+    Params, PssParams, Sign, SystemRandom, Wrap as _, cipher, kdf, mac, seal, sign, wrap,
 };
 
-use crate::support::{decrypt, ec_pair, encrypt, in_parts, random, rsa_pair, secret_key, sign, unwrap};
+use crate::support::{
+    compressed, data, decrypt, derive, ec_pair, ecdh, encrypt, in_parts, random, rsa_pair, secret_key, sign, unwrap,
+};
 
 fn gcm(iv_len: usize, tag_bits: u32) -> Params {
     Params::Gcm(GcmParams { iv: vec![1; iv_len], aad: Vec::new(), tag_bits })
@@ -44,6 +47,9 @@ fn world() -> World {
         Params::KeyWrapIv(vec![0; 8]),
         Params::KeyWrapIv(vec![0; 4]),
         hkdf(true, true),
+        data(&[0; 16]),
+        Params::CbcData(CbcDataParams { iv: [0; 16], data: vec![0; 16] }),
+        Params::FirstBit(0),
     ];
     World { keys, params }
 }
@@ -345,6 +351,138 @@ fn hkdf_refuses_lengths_that_the_rfc_does_not_give() {
     assert_eq!(short.err(), Some(Error::KeySize), "a pseudorandom key is as long as the hash");
     let (private, _) = ec_pair(Curve::P256);
     assert_eq!(kdf::HKDF.derive(&private, &hkdf(true, true), 32).err(), Some(Error::KeyType));
+}
+
+#[test]
+fn a_derivation_takes_its_own_kind_of_key_and_parameters_alone() {
+    let world = world();
+    let rows: [(&dyn Derive, KeyKind, usize); 7] = [
+        (&kdf::HKDF, KeyKind::Secret, 7),
+        (&kdf::BASE_AND_DATA, KeyKind::Secret, 8),
+        (&kdf::DATA_AND_BASE, KeyKind::Secret, 8),
+        (&kdf::XOR, KeyKind::Secret, 8),
+        (&kdf::AES_ECB_DATA, KeyKind::Secret, 8),
+        (&kdf::AES_CBC_DATA, KeyKind::Secret, 9),
+        (&kdf::EXTRACT, KeyKind::Secret, 10),
+    ];
+    for (index, (algorithm, kind, own)) in rows.into_iter().enumerate() {
+        for key in &world.keys {
+            let got = derive(algorithm, key, &world.params[own], 16).err();
+            assert_eq!(got, (key.kind() != kind).then_some(Error::KeyType), "row {index}, {:?}", key.kind());
+        }
+        for (number, params) in world.params.iter().enumerate().filter(|(number, _)| *number != own) {
+            assert_eq!(derive(algorithm, &world.keys[0], params, 16), Err(Error::Params), "row {index}, {number}");
+        }
+    }
+}
+
+#[test]
+fn ecdh_takes_a_private_key_on_a_curve_and_its_own_parameters_alone() {
+    let world = world();
+    for key in &world.keys {
+        let own = ecdh(None, &[], ec_pair(Curve::P256).1.point().unwrap());
+        let got = derive(&kdf::ECDH, key, &own, 32).err();
+        assert_eq!(got, (key.kind() != KeyKind::EcPrivate).then_some(Error::KeyType), "{:?}", key.kind());
+        for params in &world.params {
+            assert_eq!(derive(&kdf::ECDH, key, params, 32), Err(Error::Params));
+        }
+    }
+}
+
+#[test]
+fn ecdh_refuses_every_point_that_is_none_of_the_curve() {
+    for curve in Curve::ALL {
+        let (private, _) = ec_pair(curve);
+        let point = ec_pair(curve).1.point().unwrap().to_vec();
+        let (len, last) = (curve.field_len(), 2 * curve.field_len());
+        let changed = |index: usize, byte: u8| {
+            let mut changed = point.clone();
+            changed[index] = byte;
+            changed
+        };
+        let other = ec_pair(if curve == Curve::P256 { Curve::P384 } else { Curve::P256 }).1;
+        let compact = [&[5], &point[1..=len]].concat();
+        let mut bad = vec![
+            Vec::new(),
+            vec![0],
+            vec![0; 1 + last],
+            vec![0; last],
+            changed(last, point[last] ^ 1),
+            changed(0, 6 + (point[last] & 1)),
+            changed(0, 0),
+            changed(0, 2),
+            [&[4][..], &vec![0xff; last]].concat(),
+            [&[2][..], &vec![0xff; len]].concat(),
+            [point.as_slice(), &[0]].concat(),
+            [&[0], point.as_slice()].concat(),
+            point[..last].to_vec(),
+            point[1..].to_vec(),
+            compact.clone(),
+            other.point().unwrap().to_vec(),
+            compressed(other.point().unwrap()),
+            random(1 + last),
+            random(200),
+        ];
+        let wrapped: Vec<_> = bad.iter().map(|bad| ec_point(bad).unwrap()).collect();
+        bad.extend(wrapped);
+        bad.push([ec_point(&point).unwrap().as_slice(), &[0]].concat());
+        for kdf in [None, Some(Hash::Sha256)] {
+            for bad in &bad {
+                assert_eq!(derive(&kdf::ECDH, &private, &ecdh(kdf, &[], bad), 16), Err(Error::Params), "{bad:02x?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ecdh_gives_no_more_than_there_is_and_no_empty_key() {
+    let (private, public) = ec_pair(Curve::P256);
+    let point = public.point().unwrap();
+    for len in [0, 33, usize::MAX] {
+        assert_eq!(derive(&kdf::ECDH, &private, &ecdh(None, &[], point), len), Err(Error::KeySize));
+    }
+    for len in [0, usize::MAX] {
+        assert_eq!(derive(&kdf::ECDH, &private, &ecdh(Some(Hash::Sha1), &[], point), len), Err(Error::KeySize));
+    }
+    assert_eq!(derive(&kdf::ECDH, &private, &ecdh(None, b"info", point), 32), Err(Error::Params), "info without KDF");
+}
+
+#[test]
+fn simple_derivations_give_no_more_than_there_is_and_no_empty_key() {
+    let base = secret_key(&[7; 8]);
+    let rows: [(&dyn Derive, Params, usize); 4] = [
+        (&kdf::BASE_AND_DATA, data(&[1; 3]), 11),
+        (&kdf::DATA_AND_BASE, data(&[]), 8),
+        (&kdf::XOR, data(&[1; 3]), 3),
+        (&kdf::EXTRACT, Params::FirstBit(63), 8),
+    ];
+    for (algorithm, params, most) in rows {
+        assert!(derive(algorithm, &base, &params, most).is_ok());
+        for len in [0, most + 1, usize::MAX] {
+            assert_eq!(derive(algorithm, &base, &params, len), Err(Error::KeySize), "{len}");
+        }
+    }
+    for beyond in [64, 65, u64::MAX] {
+        assert_eq!(derive(&kdf::EXTRACT, &base, &Params::FirstBit(beyond), 1), Err(Error::Params));
+    }
+    let empty = secret_key(&[]);
+    assert_eq!(derive(&kdf::EXTRACT, &empty, &Params::FirstBit(0), 1), Err(Error::Params));
+}
+
+#[test]
+fn encrypted_data_is_whole_blocks_and_long_enough() {
+    let base = secret_key(&[7; 16]);
+    let cbc = |len| Params::CbcData(CbcDataParams { iv: [0; 16], data: vec![1; len] });
+    for len in [1, 15, 17] {
+        assert_eq!(derive(&kdf::AES_ECB_DATA, &base, &data(&vec![1; len]), 1), Err(Error::Params));
+        assert_eq!(derive(&kdf::AES_CBC_DATA, &base, &cbc(len), 1), Err(Error::Params));
+    }
+    for (data_len, len) in [(0, 1), (0, 0), (16, 0), (16, 17), (32, usize::MAX)] {
+        assert_eq!(derive(&kdf::AES_ECB_DATA, &base, &data(&vec![1; data_len]), len), Err(Error::DataLen));
+        assert_eq!(derive(&kdf::AES_CBC_DATA, &base, &cbc(data_len), len), Err(Error::DataLen));
+    }
+    let no_aes = secret_key(&[7; 20]);
+    assert_eq!(derive(&kdf::AES_ECB_DATA, &no_aes, &data(&[1; 16]), 16), Err(Error::KeySize));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use claviger_crypto::{
-    Cipher, Curve, Digest as _, Direction, Hash, Key, Params, Result, Secret, Sign, SystemRandom, Wrap, generate,
+    Cipher, Curve, DataParams, Derive, Digest as _, Direction, EcdhParams, Hash, Key, Params, Result, Secret, Sign,
+    SystemRandom, Wrap, generate,
 };
 
 pub(crate) const F4: &[u8] = &[1, 0, 1];
@@ -97,6 +98,26 @@ pub(crate) fn wrap(algorithm: &dyn Wrap, key: &Key, params: &Params, payload: &[
 
 pub(crate) fn unwrap(algorithm: &dyn Wrap, key: &Key, params: &Params, wrapped: &[u8]) -> Result<Vec<u8>> {
     algorithm.unwrap(key, params, wrapped).map(|payload| payload.expose().to_vec())
+}
+
+pub(crate) fn derive(algorithm: &dyn Derive, base: &Key, params: &Params, len: usize) -> Result<Vec<u8>> {
+    let derived = algorithm.derive(base, params, len)?;
+    assert_eq!(derived.len(), len, "as long as was asked for");
+    Ok(derived.expose().to_vec())
+}
+
+pub(crate) fn data(bytes: &[u8]) -> Params {
+    Params::Data(DataParams { data: Secret::copy_of(bytes) })
+}
+
+pub(crate) fn ecdh(kdf: Option<Hash>, shared_info: &[u8], public: &[u8]) -> Params {
+    Params::Ecdh(EcdhParams { kdf, shared_info: shared_info.to_vec(), public: public.to_vec() })
+}
+
+/// `point`, which is not compressed, compressed.
+pub(crate) fn compressed(point: &[u8]) -> Vec<u8> {
+    let (x, y) = point[1..].split_at(point.len() / 2);
+    [&[2 + (y[y.len() - 1] & 1)], x].concat()
 }
 
 pub(crate) fn unhex(text: &str) -> Vec<u8> {

