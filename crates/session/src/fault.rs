@@ -26,6 +26,16 @@ pub(crate) const fn store(error: StoreError) -> Refusal {
             (Error::FunctionFailed, "another process changed the object at the same time; try again")
         }
         StoreError::KeysNeeded => (Error::UserNotLoggedIn, "private objects need a login"),
+        StoreError::ActNeeded => (Error::GeneralError, "internal failure: the act belongs to the quorum"),
+        StoreError::ActUnknown => {
+            (Error::ArgumentsBad, "no pending act has that number: it was carried out, withdrawn or has expired")
+        }
+        StoreError::ActsFull => (Error::ActionProhibited, "too many acts are pending; withdraw some first"),
+        StoreError::NotApproved => (Error::ActionProhibited, "only who filed or approved an act withdraws from it"),
+        StoreError::QuorumInvalid => (Error::ArgumentsBad, "a quorum is at least 1, and approvals wait 1 to 720 hours"),
+        StoreError::QuorumOutOfReach => {
+            (Error::ActionProhibited, "fewer security officers than the quorum asks for would be left")
+        }
         StoreError::ModeLoosened => (Error::ActionProhibited, "a token's policy mode can only be tightened"),
         StoreError::Damaged => (Error::DeviceError, "a record of the token is damaged; `claviger doctor` names it"),
         StoreError::NewerFormat => {

@@ -33,6 +33,18 @@ pub enum Error {
     KeysNeeded,
     /// A token's mode can only be tightened.
     ModeLoosened,
+    /// It is an act of the quorum: [`crate::Store::perform`].
+    ActNeeded,
+    /// No pending act has that id: carried out, withdrawn, expired, or never filed.
+    ActUnknown,
+    /// The officer has filed as many acts as it may have pending at once.
+    ActsFull,
+    /// Neither filed nor approved by the officer who wants to withdraw it.
+    NotApproved,
+    /// A quorum is at least 1; approvals wait 1 to 720 hours.
+    QuorumInvalid,
+    /// Fewer security officers than the quorum asks for would be there and not locked.
+    QuorumOutOfReach,
     /// A record does not open: edited, moved, torn, or sealed under another device key.
     Damaged,
     /// Written by a newer version of this software. Nothing was touched.
@@ -70,6 +82,12 @@ impl core::fmt::Display for Error {
             Self::Conflict => "the object was changed by someone else",
             Self::KeysNeeded => "a private object needs a login",
             Self::ModeLoosened => "a token's mode can only be tightened",
+            Self::ActNeeded => "it is an act of the quorum",
+            Self::ActUnknown => "no pending act has that number",
+            Self::ActsFull => "the officer has too many pending acts",
+            Self::NotApproved => "the officer has neither filed nor approved the act",
+            Self::QuorumInvalid => "a quorum is at least 1, and approvals wait 1 to 720 hours",
+            Self::QuorumOutOfReach => "too few security officers for the quorum",
             Self::Damaged => "a record of the token is damaged",
             Self::NewerFormat => "the token was written by a newer version",
             Self::DeviceKey => "device.key is missing or not a file of 32 bytes",

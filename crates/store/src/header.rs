@@ -5,6 +5,7 @@ use claviger_rules::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::pin::Cost;
+use crate::quorum::Quorum;
 use crate::record::{self, Place, TokenId};
 use crate::storage::{Table, Transaction, View};
 use crate::{Error, Result};
@@ -37,17 +38,19 @@ pub struct Header {
     pub mode: Mode,
     /// What can be set.
     pub settings: Settings,
+    /// How many security officers an act takes.
+    pub quorum: Quorum,
 }
 
 /// What to change in a header; `None` leaves it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeaderChange {
-    /// A new label.
-    pub label: Option<[u8; 32]>,
     /// A stricter mode.
     pub mode: Option<Mode>,
-    /// New settings.
-    pub settings: Option<Settings>,
+    /// [`Settings::max_pin_failures`].
+    pub max_pin_failures: Option<u32>,
+    /// [`Settings::cost`].
+    pub cost: Option<Cost>,
 }
 
 impl Header {
@@ -79,9 +82,12 @@ impl Header {
         if mode < self.mode {
             return Err(Error::ModeLoosened);
         }
+        let Settings { max_pin_failures, cost } = self.settings;
         self.mode = mode;
-        self.label = change.label.unwrap_or(self.label);
-        self.settings = change.settings.unwrap_or(self.settings);
+        self.settings = Settings {
+            max_pin_failures: change.max_pin_failures.unwrap_or(max_pin_failures),
+            cost: change.cost.unwrap_or(cost),
+        };
         Ok(self)
     }
 }
@@ -91,13 +97,14 @@ impl Header {
 pub(crate) struct Counters {
     pub(crate) next_user: u32,
     pub(crate) next_object: u64,
+    pub(crate) next_act: u64,
 }
 
 impl Counters {
     const KEY: &[u8] = &[2];
 
-    /// Of a new token. User 0 is the decoy, object 0 is nobody.
-    pub(crate) const FIRST: Self = Self { next_user: 1, next_object: 1 };
+    /// Of a new token. User 0 is the decoy, object 0 and act 0 are nothing.
+    pub(crate) const FIRST: Self = Self { next_user: 1, next_object: 1, next_act: 1 };
 
     const fn place(token: TokenId) -> Place<'static> {
         Place { token, table: Table::Meta, key: Self::KEY }
@@ -121,10 +128,11 @@ mod tests {
     #[test]
     fn the_bodies_of_docs_format_md_never_change() {
         let settings = Settings { max_pin_failures: 300, cost: Cost::Strong };
-        let header = Header { token: TokenId([1; 16]), label: [2; 32], serial: [3; 16], mode: Mode::Enforce, settings };
-        let expected = [&[1; 16][..], &[2; 32], &[3; 16], &[2], &[0xac, 0x02], &[2]].concat();
+        let (token, quorum) = (TokenId([1; 16]), Quorum::new(3, 300).unwrap());
+        let header = Header { token, label: [2; 32], serial: [3; 16], mode: Mode::Enforce, settings, quorum };
+        let expected = [&[1; 16][..], &[2; 32], &[3; 16], &[2], &[0xac, 0x02], &[2], &[3, 0xac, 0x02]].concat();
         assert_eq!(postcard::to_stdvec(&header).unwrap(), expected);
-        let counters = Counters { next_user: 5, next_object: 300 };
-        assert_eq!(postcard::to_stdvec(&counters).unwrap(), [5, 0xac, 0x02]);
+        let counters = Counters { next_user: 5, next_object: 300, next_act: 6 };
+        assert_eq!(postcard::to_stdvec(&counters).unwrap(), [5, 0xac, 0x02, 6]);
     }
 }

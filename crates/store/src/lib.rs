@@ -49,7 +49,9 @@
 //! records, or put all of it back to an earlier state. None of that is noticed yet.
 #![deny(unsafe_code)]
 
+mod act;
 mod counter;
+mod desk;
 mod error;
 mod files;
 pub mod fork;
@@ -61,6 +63,7 @@ pub mod memory;
 mod object;
 mod overlay;
 mod pin;
+mod quorum;
 mod record;
 mod root;
 #[cfg(feature = "sled")]
@@ -72,6 +75,7 @@ mod turn;
 mod user;
 mod users;
 
+pub use act::{Act, ActId, Approval, NewLock, NewOfficer};
 pub use error::{Error, Result};
 pub use header::{Header, HeaderChange, Settings};
 pub use keys::Keys;
@@ -79,6 +83,7 @@ pub use log::{Changes, Parts, What};
 pub use login::Login;
 pub use object::{Author, Change, Committed, Loaded, Object, ObjectId};
 pub use pin::{Cost, MAX_PIN_LEN, MIN_PIN_LEN};
+pub use quorum::{Count, Effects, Fallen, Outcome, Pending, PendingActs, Quorum, Step, Withdrawn};
 pub use record::{FORMAT, TokenId};
 pub use root::Root;
 pub use store::{NewToken, Store};

@@ -51,6 +51,8 @@ tables! {
     Objects "objects" 3;
     /// What each generation changed, by generation.
     Log "log" 4;
+    /// Acts that wait for approvals, by act id.
+    Acts "acts" 5;
 }
 
 /// The SQL of one [`Table`].

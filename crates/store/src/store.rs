@@ -10,6 +10,7 @@ use crate::header::{Counters, Header, HeaderChange, Settings};
 use crate::keys::{self, KEY_LEN, Keys};
 use crate::log::{self, Changes, Parts, What};
 use crate::object::{self, Author, Change, Committed, Loaded, Object, ObjectId};
+use crate::quorum::Quorum;
 use crate::record::{self, Frame, TokenId};
 use crate::storage::{self, Scan, Storage, Table, Transaction, View};
 use crate::turn::Turn;
@@ -88,7 +89,9 @@ impl Store {
             }
             Table::ALL.iter().try_for_each(|table| change.clear(*table))?;
             let serial = old.map_or(fresh_serial, |old| old.serial);
-            let header = Header { token, label: new.label, serial, mode: new.mode, settings: new.settings };
+            let NewToken { label, mode, settings, .. } = *new;
+            // One officer is all there is, whatever the old token's quorum was.
+            let header = Header { token, label, serial, mode, settings, quorum: Quorum::ALONE };
             header.put(change, &self.device)?;
             Counters { next_user: id.0 + 1, ..Counters::FIRST }.put(change, &self.device, token)?;
             Record::decoy(&new.settings)?.put(change, &self.device, token, Record::DECOY)?;
@@ -286,7 +289,7 @@ impl Store {
 }
 
 /// The frame of the object, if it is at the expected version.
-fn expect(view: &(impl View + ?Sized), id: ObjectId, expected: u64) -> Result<Frame> {
+pub(crate) fn expect(view: &(impl View + ?Sized), id: ObjectId, expected: u64) -> Result<Frame> {
     let record = view.get(Table::Objects, &id.0.to_be_bytes())?.ok_or(Error::Conflict)?;
     let (frame, _) = Frame::parse(&record)?;
     if frame.version == expected { Ok(frame) } else { Err(Error::Conflict) }

@@ -49,6 +49,11 @@ impl Name {
         }
         Ok(Self(name.to_ascii_lowercase()))
     }
+
+    /// In lower case.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A user's record.
@@ -90,6 +95,11 @@ impl PinLock {
     pub(crate) fn open(&self, pin: &[u8], token: TokenId, user: UserId) -> Result<Secret> {
         let key = pin::stretch(pin, &self.salt, self.cost)?;
         key.open(&Self::aad(token, user), &self.sealed).map_err(|_| Error::PinIncorrect)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_bytes(cost: Cost, salt: [u8; SALT_LEN], sealed: Vec<u8>) -> Self {
+        Self { cost, salt, sealed }
     }
 
     fn aad(token: TokenId, user: UserId) -> Vec<u8> {

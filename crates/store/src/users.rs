@@ -108,7 +108,7 @@ impl Store {
 
     /// Takes the next user id, and refuses a name that is taken before any work is done. An id whose
     /// user is never made is lost, as it must be.
-    fn reserve(&self, keys: &Keys, name: &Name) -> Result<(UserId, crate::Cost)> {
+    pub(crate) fn reserve(&self, keys: &Keys, name: &Name) -> Result<(UserId, crate::Cost)> {
         storage::write(self.storage.as_ref(), |change| {
             let header = self.admit(change, Author::User(keys))?;
             let users = user::all(change, &self.device, &header)?;

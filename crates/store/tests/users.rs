@@ -296,11 +296,10 @@ fn a_header_changes_together_with_the_objects_that_were_seen() {
     let token = Token::new();
     let so = token.so();
     let (id, version) = make(&token.store, Author::User(&so), false, b"1");
-    let (seen, label) = (token.store.generation().unwrap(), Some([b'x'; 32]));
-    let settings = Some(Settings { max_pin_failures: 3, cost: Cost::Quick });
-    let new = HeaderChange { label, settings, mode: None };
+    let seen = token.store.generation().unwrap();
+    let new = HeaderChange { max_pin_failures: Some(3), ..HeaderChange::default() };
     let header = token.store.change_header(&so, &new, seen, &[common::replace(id, version, b"2")]).unwrap();
-    assert_eq!((Some(header.label), Some(header.settings)), (label, settings));
+    assert_eq!(header.settings, Settings { max_pin_failures: 3, cost: Cost::Quick });
     assert_eq!(token.store.header(), Ok(Some(header)));
     assert_eq!(common::bodies(&token.store.load(Author::User(&so)).unwrap()), [b"2"]);
     assert_eq!(token.store.change_header(&so, &new, seen, &[]), Err(Error::Conflict), "an object changed since");
