@@ -21,13 +21,14 @@ const UNSAFE: [&str; 6] = [
 const TESTS: [&str; 2] = ["/tests/", "/examples/"];
 
 /// What each crate may depend on within the workspace, from the bottom up.
-const DIRECTION: [(&str, &[&str]); 9] = [
+const DIRECTION: [(&str, &[&str]); 10] = [
     ("claviger-crypto", &[]),
     ("claviger-rules", &["claviger-crypto"]),
     ("claviger-store", &["claviger-crypto", "claviger-rules"]),
-    ("claviger-session", &["claviger-crypto", "claviger-rules", "claviger-store"]),
+    ("claviger-audit", &["claviger-crypto", "claviger-rules"]),
+    ("claviger-session", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-audit"]),
     ("claviger-pkcs11", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-session"]),
-    ("claviger", &["claviger-crypto", "claviger-rules", "claviger-session"]),
+    ("claviger", &["claviger-crypto", "claviger-rules", "claviger-audit", "claviger-session"]),
     ("claviger-conformance", &[]),
     ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules", "claviger-session"]),
     ("xtask", &["claviger-conformance", "claviger-crypto"]),
