@@ -11,7 +11,7 @@
 //! | what a mechanism is | `mechanism/table.rs`, a row per mechanism |
 //! | the rules, and which bind when | `refusal.rs`, a row per rule; `rulebook.rs`, a row per clause that is no requirement |
 //! | the return values | `error.rs`, a row per value |
-//! | how an object comes to be and changes | [`birth`], [`change`] |
+//! | how an object comes to be and changes | [`birth`], [`change`], [`tighten`] |
 #![forbid(unsafe_code)]
 
 pub mod attribute;
@@ -26,6 +26,7 @@ pub mod policy;
 mod refusal;
 mod role;
 mod rulebook;
+pub mod tighten;
 
 pub use attribute::{AttributeType, Template, Value};
 pub use class::{KeyType, ObjectClass};
@@ -33,6 +34,6 @@ pub use error::Error;
 pub use mechanism::{MechanismType, Parameter, ParameterKind};
 pub use mode::Mode;
 pub use object::{Calling, Lifecycle, Object, Shadow};
-pub use refusal::{Refusal, Rule};
+pub use refusal::{Filed, Refusal, Rule};
 pub use role::{Power, Powers, Role, UserId};
 pub use rulebook::{Clause, Off, Rulebook};

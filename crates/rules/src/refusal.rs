@@ -64,11 +64,13 @@ rules! {
        "restore into an empty token of the same domain";
    Role "role" "each role has its own powers"
        "do it as a user whose role may: normal users use keys on data, key managers make and share wrapping keys, security officers trust them and manage users";
+   Quorum "quorum" "what one officer could turn against the others takes several: trust, users, policy, the quorum itself"
+       "have other security officers approve the pending act: `claviger quorum pending` and `claviger quorum approve`";
    Standard "standard" "the standard itself refuses"
        "see the function's clause in PKCS#11";
 }
 
-/// A refused call. Nothing was changed.
+/// A refused call. Nothing was changed, but that an act of the quorum may have been filed or approved (`filed`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
     /// What the C caller sees.
@@ -77,12 +79,31 @@ pub struct Refusal {
     pub rule: Rule,
     /// Why, and what to do next, in one sentence. Never holds a secret.
     pub reason: &'static str,
+    /// What the call did all the same, where approvals of other security officers are still missing.
+    pub filed: Option<Filed>,
+}
+
+/// An act of the quorum that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Filed {
+    /// Its number.
+    pub act: u64,
+    /// The approvals that it has.
+    pub approvals: u32,
+    /// How many it takes.
+    pub needed: u32,
 }
 
 impl Refusal {
     /// A refusal by `rule`.
     pub const fn new(error: Error, rule: Rule, reason: &'static str) -> Self {
-        Self { error, rule, reason }
+        Self { error, rule, reason, filed: None }
+    }
+
+    /// The answer while approvals are missing.
+    pub const fn filed(filed: Filed) -> Self {
+        let reason = "filed as a pending act; too few security officers have approved it yet";
+        Self { filed: Some(filed), ..Self::new(Error::ActionProhibited, Rule::Quorum, reason) }
     }
 
     /// A refusal by the standard itself.
@@ -99,11 +120,23 @@ impl From<Error> for Refusal {
 
 impl core::fmt::Display for Refusal {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match (self.rule, self.reason) {
-            (Rule::Standard, "") => write!(f, "{}", self.error),
-            (Rule::Standard, reason) => write!(f, "{}: {reason}", self.error),
-            (rule, reason) => write!(f, "{} (rule {}): {reason}", self.error, rule.name()),
+        match (self.rule, self.reason, self.filed) {
+            (Rule::Standard, "", _) => write!(f, "{}", self.error),
+            (Rule::Standard, reason, _) => write!(f, "{}: {reason}", self.error),
+            (rule, _, Some(filed)) => write!(f, "{} (rule {}): filed as {filed}", self.error, rule.name()),
+            (rule, reason, None) => write!(f, "{} (rule {}): {reason}", self.error, rule.name()),
         }
+    }
+}
+
+impl core::fmt::Display for Filed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { act, approvals, needed } = self;
+        write!(
+            f,
+            "pending act {act}: {approvals} of {needed} approvals; another security officer approves it with \
+             `claviger quorum approve {act}`"
+        )
     }
 }
 

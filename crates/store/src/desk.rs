@@ -195,7 +195,7 @@ impl Store {
         desk.possible(change, act)?;
         let parts = match act {
             Act::Trust { object, version } | Act::Retire { object, version } => {
-                self.change_one(change, keys, (*object, *version), effects)?
+                self.change_one(change, desk, keys, (*object, *version), effects)?
             }
             Act::DeleteUser(user) => self.end_user(change, keys, *user, effects)?,
             Act::CreateOfficer(new) => self.make_officer(change, desk, new)?,
@@ -213,20 +213,23 @@ impl Store {
         Ok(Outcome::Done { generation: change.generation(), act: id })
     }
 
-    /// The one object of an act, at the version of the act.
+    /// The one object of an act, at the version of the act, by the rules of the mode that is in force.
     fn change_one(
         &self,
         change: &mut dyn Transaction,
+        desk: &Desk<'_>,
         keys: &Keys,
         bound: (ObjectId, u64),
         effects: Effects<'_>,
     ) -> Result<Parts> {
         match effects.objects {
-            [Change::Replace { id, expected, .. }] if (*id, *expected) == bound => {
+            [Change::Replace { id, expected, .. }]
+                if (*id, *expected) == bound && effects.mode == Some(desk.header.mode) =>
+            {
                 let objects = self.apply(change, Author::User(keys), effects.objects)?;
                 Ok(Parts { objects, ..Parts::default() })
             }
-            // The caller worked it out for another version.
+            // The caller worked it out for another version or mode.
             _ => Err(Error::Conflict),
         }
     }

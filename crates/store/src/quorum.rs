@@ -11,7 +11,7 @@
 //! What one officer could use to make up the number alone (making, unlocking and resetting officers, the quorum itself)
 //! is therefore an [`Act`] too, and the direct ways of [`crate::users`] refuse it.
 
-use claviger_rules::UserId;
+use claviger_rules::{Mode, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::act::{self, Act, ActId, Approval, NewLock, NewOfficer, Row};
@@ -67,13 +67,15 @@ impl Quorum {
 pub struct Effects<'a> {
     /// The generation by which the caller chose the objects: for a user's deletion and a change of the header.
     pub seen: u64,
+    /// The mode whose rules allowed it: for [`Act::Trust`] and [`Act::Retire`].
+    pub mode: Option<Mode>,
     /// The changes. Of [`Act::Trust`] and [`Act::Retire`] one: the object itself.
     pub objects: &'a [Change],
 }
 
 impl Effects<'_> {
     /// None.
-    pub const NONE: Self = Self { seen: 0, objects: &[] };
+    pub const NONE: Self = Self { seen: 0, mode: None, objects: &[] };
 }
 
 /// How far a pending act has come.

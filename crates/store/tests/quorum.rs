@@ -48,7 +48,7 @@ impl Board {
     /// Does or files `act` as the officer `who`, at `NOW`.
     fn perform(&self, who: usize, act: &Act) -> Result<Outcome> {
         let seen = self.store().generation().unwrap();
-        self.store().perform(&self.so[who], act, Effects { seen, objects: &[] }, NOW)
+        self.store().perform(&self.so[who], act, Effects { seen, ..Effects::NONE }, NOW)
     }
 
     /// Files `act` as the officer `who`, who is not enough.
@@ -62,7 +62,7 @@ impl Board {
     fn approve_at(&self, who: usize, id: ActId, now_s: u64) -> Result<Outcome> {
         let seen = self.store().generation().unwrap();
         let digest = self.digest(id).unwrap_or_default();
-        self.store().approve(&self.so[who], id, &digest, Effects { seen, objects: &[] }, now_s)
+        self.store().approve(&self.so[who], id, &digest, Effects { seen, ..Effects::NONE }, now_s)
     }
 
     fn approve(&self, who: usize, id: ActId) -> Result<Outcome> {
@@ -163,7 +163,7 @@ fn an_object_changes_with_the_last_approval_and_not_before() {
     let board = Board::of(2);
     let (object, version, act) = board.object();
     let change = [replace(object, version, b"trusted")];
-    let effects = Effects { seen: 0, objects: &change };
+    let effects = Effects { mode: Some(Mode::Enforce), objects: &change, seen: 0 };
     let store = board.store();
     assert!(matches!(store.perform(&board.so[0], &act, effects, NOW), Ok(Outcome::Waits(Step::Filed, _))));
     let author = Author::User(&board.so[0]);
@@ -189,8 +189,14 @@ fn the_change_that_is_carried_out_is_of_the_act_s_object_and_no_other() {
         &[Change::Delete { id: object, expected: version }],
     ];
     for objects in wrong {
-        let outcome = board.store().perform(&board.so[1], &act, Effects { seen: 0, objects }, NOW);
+        let outcome =
+            board.store().perform(&board.so[1], &act, Effects { mode: Some(Mode::Enforce), objects, seen: 0 }, NOW);
         assert_eq!(outcome, Err(Error::Conflict));
+    }
+    let objects: &[Change] = &[replace(object, version, b"x")];
+    for mode in [None, Some(Mode::Standard)] {
+        let outcome = board.store().perform(&board.so[1], &act, Effects { mode, objects, seen: 0 }, NOW);
+        assert_eq!(outcome, Err(Error::Conflict), "worked out by the rules of another mode");
     }
     assert_eq!(board.waiting(), [(ActId(1), 1)], "nothing of the refused transactions is left");
 }
@@ -453,7 +459,7 @@ fn a_deletion_carried_out_takes_the_objects_that_were_seen_along_or_nothing() {
     let (object, version) = make(store, Author::User(&board.so[0]), true, b"shared with app1");
     let seen = store.generation().unwrap();
     let change = [replace(object, version, b"shared with nobody")];
-    let effects = Effects { seen, objects: &change };
+    let effects = Effects { seen, objects: &change, mode: None };
     let id = board.file(0, &act);
     make(store, Author::User(&board.so[0]), true, b"meanwhile");
     let digest = board.digest(id).unwrap();
@@ -484,7 +490,7 @@ fn approvals_by_several_processes_at_once_carry_an_act_out_once() {
 }
 
 const fn effects(seen: u64) -> Effects<'static> {
-    Effects { seen, objects: &[] }
+    Effects { seen, ..Effects::NONE }
 }
 
 #[test]
@@ -561,7 +567,7 @@ fn a_new_mode_is_an_act_and_takes_the_objects_along() {
     let change = [replace(object, version, b"stripped")];
     let digest = board.digest(id).unwrap();
     let seen = board.store().generation().unwrap();
-    let outcome = board.store().approve(&board.so[1], id, &digest, Effects { seen, objects: &change }, NOW);
+    let outcome = board.store().approve(&board.so[1], id, &digest, Effects { seen, objects: &change, mode: None }, NOW);
     assert!(is_done(outcome));
     assert_eq!(board.store().header().unwrap().unwrap().settings.cost, Cost::Standard);
     assert_eq!(bodies(&board.store().load(Author::User(&board.so[0])).unwrap()), [b"stripped"]);
