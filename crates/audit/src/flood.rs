@@ -1,4 +1,4 @@
-//! Refusals that repeat. An application in a loop must neither push the evidence out of a bounded log nor wait for
+//! Events that repeat: refusals, and keys wrapped out again and again. An application in a loop must neither push the evidence out of a bounded log nor wait for
 //! the disk at every turn: of equal ones in a process the first is written, and then the 10th, the 100th, …
 //!
 //! Bounded: [`EXACT`] different ones are told apart by all that they are; those after that by kind, call, rule and
@@ -29,7 +29,8 @@ impl Flood {
         let refusal = event.refusal.map(|refusal| (refusal.error.code(), refusal.rule.name()));
         let coarse = (event.kind, event.call, refusal);
         let object = event.object.as_ref().map(|object| object.id);
-        let exact = self.hasher.hash_one((coarse, event.user.map(|(name, _)| name), event.target, object));
+        let exact =
+            self.hasher.hash_one((coarse, event.user.map(|(name, _)| name), event.target, object, event.detail));
         let room = self.exact.len() < EXACT;
         let times = match self.exact.get_mut(&exact) {
             Some(times) => times,

@@ -32,25 +32,25 @@ macro_rules! kinds {
 
 kinds! {
 //  kind              name                durable  what happened
-    TokenInitialized  "token-initialized" Durable  "The slot was initialised, or initialised anew: all it held is gone.";
+    TokenInitialized  "token-initialized" Durable  "The slot was initialised, or initialised anew: all it held is gone. `reason` is the policy mode.";
     Login             "login"             Soon     "A user logged in.";
-    LoginFailed       "login-failed"      Soon     "A login was refused: a wrong PIN, an unknown user, a locked one.";
+    LoginFailed       "login-failed"      Soon     "A PIN was not accepted, at a login or where `call` says: a wrong one, of an unknown user, or of a locked one.";
     Logout            "logout"            Soon     "A user logged out.";
-    PinChanged        "pin-changed"       Durable  "A user changed its own PIN.";
+    PinChanged        "pin-changed"       Durable  "The user `target` changed its own PIN.";
     PinReset          "pin-reset"         Durable  "A security officer gave the user `target` a PIN.";
     PinLocked         "pin-locked"        Soon     "Too many wrong PINs in a row locked the user.";
-    UserCreated       "user-created"      Durable  "A security officer made the user `target`.";
+    UserCreated       "user-created"      Durable  "A security officer made the user `target`; `reason` is the role.";
     UserDeleted       "user-deleted"      Durable  "A security officer ended the user `target`.";
     UserUnlocked      "user-unlocked"     Durable  "A security officer took back the wrong PINs of the user `target`.";
     ModeTightened     "mode-tightened"    Durable  "A security officer made the policy mode stricter.";
     SettingsChanged   "settings-changed"  Durable  "A security officer changed the token's settings.";
     KeyCreated        "key-created"       Soon     "A key was made on the token; `call` says how.";
     KeyDestroyed      "key-destroyed"     Soon     "A key of the token was destroyed.";
-    KeyChanged        "key-changed"       Soon     "Attributes of a key of the token were changed.";
-    KeyShared         "key-shared"        Durable  "The owner of a key set who else may use it.";
-    KeyTrusted        "key-trusted"       Durable  "A security officer marked a wrapping key trusted.";
-    KeyRetired        "key-retired"       Durable  "A security officer retired a trusted key.";
-    KeyWrappedOut     "key-wrapped-out"   Soon     "A key of the token left it wrapped.";
+    KeyChanged        "key-changed"       Soon     "Attributes of a key of the token were changed; `reason` names them.";
+    KeyShared         "key-shared"        Durable  "The owner of a key set who else may use it: the users `target`, or nobody.";
+    KeyTrusted        "key-trusted"       Durable  "A security officer marked a wrapping key, or a certificate, trusted.";
+    KeyRetired        "key-retired"       Durable  "A security officer retired a trusted key, or took trust from a certificate.";
+    KeyWrappedOut     "key-wrapped-out"   Soon     "A key of the token left it wrapped; `reason` says under which.";
     Refused           "refused"           Soon     "The token's rules refused a call.";
     WouldRefuse       "would-refuse"      Soon     "In the mode `audit`: the call was done, and `enforce` would have refused it.";
     QuorumFiled       "quorum-filed"      Durable  "An act that needs several security officers was asked for.";
@@ -72,7 +72,7 @@ impl Kind {
 
     /// Whether an application can cause any number of these, so that equal ones are counted together.
     pub(crate) const fn is_repeatable(self) -> bool {
-        matches!(self, Self::LoginFailed | Self::Refused | Self::WouldRefuse)
+        matches!(self, Self::LoginFailed | Self::Refused | Self::WouldRefuse | Self::KeyWrappedOut)
     }
 
     /// The kind of that name.

@@ -13,7 +13,13 @@
 //! [sessions]
 //! max = 0                            # of one application; 0: no limit
 //! max-read-write = 0
+//!
+//! [audit]
+//! max-file-bytes = 4194304           # of one file of the audit log; at least 4096
+//! max-files = 8                      # the oldest is dropped; at least 2
 //! ```
+//!
+//! `CLAVIGER_APPLICATION` is the name by which the audit log knows the program; otherwise that of its executable.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -21,6 +27,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use claviger_audit::Limits;
 use claviger_rules::{Error, Mode, Refusal};
 use claviger_store::{Cost, Settings};
 use serde::{Deserialize, Deserializer};
@@ -44,6 +51,10 @@ pub struct Config {
     pub max_sessions: u64,
     /// The most read/write sessions of one application with one token; 0: no limit.
     pub max_rw_sessions: u64,
+    /// How large the audit log of a token may become.
+    pub audit: Limits,
+    /// How the audit log names this program.
+    pub application: String,
 }
 
 impl Config {
@@ -58,6 +69,8 @@ impl Config {
             max_pin_failures,
             max_sessions: 0,
             max_rw_sessions: 0,
+            audit: Limits::default(),
+            application: executable(),
         }
     }
 
@@ -87,7 +100,10 @@ impl Config {
                 .or_else(|| Some(home(&variable, "XDG_DATA_HOME", ".local/share")?.join("token-data"))),
         };
         let directory = directory.ok_or(ConfigError::NoDirectory)?;
-        Ok(file.over(Self::new(directory)))
+        let base = Self::new(directory);
+        let named = variable("CLAVIGER_APPLICATION").map(|name| name.to_string_lossy().into_owned());
+        let application = named.unwrap_or_else(|| base.application.clone());
+        Ok(file.over(Self { application, ..base }))
     }
 
     pub(crate) const fn defaults(&self) -> Defaults {
@@ -142,6 +158,7 @@ struct File {
     mode: Option<Mode>,
     pin: PinSection,
     sessions: SessionsSection,
+    audit: AuditSection,
 }
 
 #[derive(Default, Deserialize)]
@@ -157,6 +174,15 @@ struct PinSection {
 struct SessionsSection {
     max: Option<u64>,
     max_read_write: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+struct AuditSection {
+    #[serde(deserialize_with = "file_bytes")]
+    max_file_bytes: Option<u64>,
+    #[serde(deserialize_with = "files")]
+    max_files: Option<u64>,
 }
 
 impl File {
@@ -198,6 +224,11 @@ impl File {
             max_pin_failures: self.pin.max_failures.unwrap_or(base.max_pin_failures),
             max_sessions: self.sessions.max.unwrap_or(base.max_sessions),
             max_rw_sessions: self.sessions.max_read_write.unwrap_or(base.max_rw_sessions),
+            audit: Limits {
+                file_bytes: self.audit.max_file_bytes.unwrap_or(base.audit.file_bytes),
+                files: self.audit.max_files.unwrap_or(base.audit.files),
+            },
+            application: base.application,
         }
     }
 }
@@ -211,6 +242,12 @@ fn home(variable: &dyn Fn(&str) -> Option<OsString>, xdg: &str, default: &str) -
     Some(base?.join("claviger"))
 }
 
+/// The file name of the program that is running.
+fn executable() -> String {
+    let path = std::env::current_exe().unwrap_or_default();
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
 fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Mode>, D::Error> {
     let name = String::deserialize(from)?;
     let unknown = || serde::de::Error::custom(format!("the mode is enforce, audit or standard, not `{name}`"));
@@ -221,6 +258,20 @@ fn cost<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Cost>, D::Error> {
     let name = String::deserialize(from)?;
     let unknown = || serde::de::Error::custom(format!("the PIN cost is quick, standard or strong, not `{name}`"));
     Cost::from_name(&name).map(Some).ok_or_else(unknown)
+}
+
+fn file_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    at_least(4096, from)
+}
+
+fn files<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    at_least(2, from)
+}
+
+fn at_least<'de, D: Deserializer<'de>>(least: u64, from: D) -> Result<Option<u64>, D::Error> {
+    let number = u64::deserialize(from)?;
+    let too_small = || serde::de::Error::custom(format!("the least is {least}, not {number}"));
+    Some(number).filter(|number| *number >= least).map(Some).ok_or_else(too_small)
 }
 
 fn slots<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u32>>, D::Error> {
@@ -272,7 +323,7 @@ mod tests {
     #[test]
     fn the_file_says_it_all_and_the_environment_moves_the_directory() {
         let text = "token-data = 'tokens'\nslots = [7, 3]\nmode = 'audit'\n[pin]\ncost = 'quick'\nmax-failures = 3\n\
-                    [sessions]\nmax = 9\nmax-read-write = 2\n";
+                    [sessions]\nmax = 9\nmax-read-write = 2\n[audit]\nmax-file-bytes = 9999\nmax-files = 3\n";
         let expected = Config {
             token_data: PathBuf::from("/data"),
             slots: vec![3, 7],
@@ -281,8 +332,17 @@ mod tests {
             max_pin_failures: 3,
             max_sessions: 9,
             max_rw_sessions: 2,
+            audit: Limits { file_bytes: 9999, files: 3 },
+            application: executable(),
         };
         assert_eq!(load_file(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_environment_names_the_application() {
+        let config = load(&[("CLAVIGER_TOKEN_DATA", "/data"), ("CLAVIGER_APPLICATION", "payments")]).unwrap();
+        assert_eq!(config.application, "payments");
+        assert!(!Config::new("/data").application.is_empty());
     }
 
     #[test]
@@ -304,6 +364,8 @@ mod tests {
             ("slots = [1, 1]", "each once"),
             ("slot = [1]", "unknown field `slot`"),
             ("slots = [-1]", "slots"),
+            ("[audit]\nmax-files = 1", "the least is 2"),
+            ("[audit]\nmax-file-bytes = 0", "the least is 4096"),
             ("mode = ", "line 1"),
         ] {
             let error = load_file(text).unwrap_err();

@@ -6,6 +6,7 @@
 //! PKCS#11 3.2 chapter 5.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod call;
 mod config;
 mod fault;
@@ -19,6 +20,7 @@ mod room;
 mod session;
 mod token;
 
+pub use audit::Tell;
 pub use call::MechanismCall;
 pub use claviger_store::Cost;
 pub use config::{Config, ConfigError};

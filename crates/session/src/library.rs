@@ -6,6 +6,7 @@ use std::sync::Arc;
 use claviger_rules::{Error, MechanismType, Mode, Refusal, Role};
 use claviger_store::{Cost, Root};
 
+use crate::audit::{Audit, Tell};
 use crate::session::table::Sessions;
 use crate::{
     Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, Token, TokenInfo, UserInfo, fault,
@@ -44,13 +45,25 @@ impl Library {
     /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used. A slot that cannot be used
     /// says so when it is.
     pub fn open(config: Config) -> Result<Self> {
+        Self::open_and_tell(config, |_| ())
+    }
+
+    /// The same, and `tell` is told when something goes wrong that is no call's answer: an event that the audit log
+    /// could not take.
+    ///
+    /// # Errors
+    /// As [`Library::open`].
+    pub fn open_and_tell(config: Config, tell: Tell) -> Result<Self> {
         let root = Root::open(&config.token_data).map_err(fault::store)?;
         let sessions = Arc::new(Sessions::new());
         let open = |slot: &u32| {
             let id = SlotId(u64::from(*slot));
-            let store = root.slot(*slot).map_err(fault::store);
-            let token = store.map(|store| Token::new(id, store, config.defaults(), Arc::downgrade(&sessions)));
-            Slot { id, token: token.map(Arc::new) }
+            let open = || {
+                let store = root.slot(*slot).map_err(fault::store)?;
+                let audit = Audit::new(root.audit(*slot).map_err(fault::store)?, &config, tell)?;
+                Ok(Token::new(id, store, audit, config.defaults(), Arc::downgrade(&sessions)))
+            };
+            Slot { id, token: open().map(Arc::new) }
         };
         let slots = config.slots.iter().map(open).collect();
         Ok(Self { slots, sessions })

@@ -34,6 +34,15 @@ pub fn epoch() -> u64 {
     EPOCH.load(Ordering::Relaxed)
 }
 
+/// Keeps forks of other threads away until the guard drops: for files that a child must not get half written. Not to
+/// be held while the store is called, and no longer than a commit takes.
+///
+/// # Errors
+/// `Forked` in another epoch than `opened_in`.
+pub fn keep_away(opened_in: u64) -> Result<Inside> {
+    enter(opened_in)
+}
+
 /// Something that must not be carried across a fork.
 pub(crate) trait AtFork: Send + Sync {
     /// Before the fork, with nobody [`Inside`].
@@ -65,7 +74,7 @@ pub(crate) fn enter(opened_in: u64) -> Result<Inside> {
 }
 
 /// Proof that no fork happens now.
-pub(crate) struct Inside(#[expect(dead_code, reason = "held, never looked at")] RwLockReadGuard<'static, ()>);
+pub struct Inside(#[expect(dead_code, reason = "held, never looked at")] RwLockReadGuard<'static, ()>);
 
 impl Drop for Inside {
     fn drop(&mut self) {

@@ -20,6 +20,7 @@ pub(crate) const KEY_LEN: usize = 32;
 
 const DEVICE_SEAL: &[u8] = b"claviger device seal v1";
 const TOKEN_SEAL: &[u8] = b"claviger token seal v1";
+const AUDIT: &[u8] = b"claviger audit v1";
 
 /// What a login opens: the token key, and whose login it was. Wiped on drop, never printed.
 pub struct Keys {
@@ -67,12 +68,26 @@ pub(crate) fn random_array<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// What the keys of the slots' audit logs are made of.
+pub(crate) fn audit(device: &Secret) -> Result<Secret> {
+    derive(device, &[AUDIT])
+}
+
+/// The key of one slot's audit log.
+pub(crate) fn slot_audit(audit: &Secret, slot: u32) -> Result<Secret> {
+    derive(audit, &[b"slot", &slot.to_be_bytes()])
+}
+
 fn seal_key(secret: &Secret, purpose: &[u8]) -> Result<SealKey> {
+    SealKey::new(&derive(secret, &[purpose])?).map_err(|_| Error::Internal)
+}
+
+fn derive(secret: &Secret, purpose: &[&[u8]]) -> Result<Secret> {
     let mut derived = Secret::zeroed(KEY_LEN);
     hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
         .extract(secret.expose())
-        .expand(&[purpose], hkdf::HKDF_SHA256)
+        .expand(purpose, hkdf::HKDF_SHA256)
         .and_then(|okm| okm.fill(derived.expose_mut()))
         .map_err(|_| Error::Internal)?;
-    SealKey::new(&derived).map_err(|_| Error::Internal)
+    Ok(derived)
 }

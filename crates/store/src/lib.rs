@@ -85,6 +85,6 @@ pub use object::{Author, Change, Committed, Loaded, Object, ObjectId};
 pub use pin::{Cost, MAX_PIN_LEN, MIN_PIN_LEN};
 pub use quorum::{Count, Effects, Fallen, Outcome, Pending, PendingActs, Quorum, Step, Withdrawn};
 pub use record::{FORMAT, TokenId};
-pub use root::Root;
+pub use root::{AuditPlace, Root};
 pub use store::{NewToken, Store};
 pub use user::User;

@@ -20,11 +20,21 @@ use crate::{Error, Result, files, fork};
 
 const DEVICE_KEY: &str = "device.key";
 const SLOT_PREFIX: &str = "slot-";
+const AUDIT: &str = "audit";
 
 /// A directory of slots.
 pub struct Root {
     path: PathBuf,
     device: Arc<SealKey>,
+    audit: Secret,
+}
+
+/// Where a slot's audit log is, and what authenticates it. The store itself writes none.
+pub struct AuditPlace {
+    /// The directory. It is made by who writes the first event.
+    pub directory: PathBuf,
+    /// 32 bytes, of this slot alone, from the device key.
+    pub key: Secret,
 }
 
 impl Root {
@@ -36,7 +46,8 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self> {
         files::create_dir(path)?;
         let device = device_key(path)?;
-        Ok(Self { path: path.to_owned(), device: Arc::new(keys::device_seal(&device)?) })
+        let audit = keys::audit(&device)?;
+        Ok(Self { path: path.to_owned(), device: Arc::new(keys::device_seal(&device)?), audit })
     }
 
     /// Opens a slot, and makes an uninitialised one if there is none.
@@ -44,11 +55,23 @@ impl Root {
     /// # Errors
     /// `NewerFormat`, `Damaged`, `Denied`, `Full`, `Io`.
     pub fn slot(&self, slot: u32) -> Result<Store> {
-        let dir = self.path.join(format!("{SLOT_PREFIX}{slot}"));
+        let dir = self.slot_dir(slot);
         files::create_dir(&dir)?;
         let storage = Sqlite::open(&dir)?;
         let logins = Turn::open(&fork::enter(fork::epoch())?, &dir.join("login"))?;
         Ok(Store { storage: Box::new(storage), device: Arc::clone(&self.device), logins: Some(logins) })
+    }
+
+    /// The place of a slot's audit log, whether the slot is there or not.
+    ///
+    /// # Errors
+    /// `Internal`.
+    pub fn audit(&self, slot: u32) -> Result<AuditPlace> {
+        Ok(AuditPlace { directory: self.slot_dir(slot).join(AUDIT), key: keys::slot_audit(&self.audit, slot)? })
+    }
+
+    fn slot_dir(&self, slot: u32) -> PathBuf {
+        self.path.join(format!("{SLOT_PREFIX}{slot}"))
     }
 
     /// The slots that are there, by rising number.

@@ -209,3 +209,19 @@ fn a_counter_older_than_the_database_is_put_right_at_the_next_opening() {
     file.write_all_at(&2_u64.to_ne_bytes(), 8).unwrap();
     assert_eq!(common::open(dir.path()).generation(), Ok(version));
 }
+
+#[test]
+fn every_slot_has_an_audit_log_and_a_key_of_its_own_from_the_device_key() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("device.key"), [7; 32]).unwrap();
+    let place = |slot| Root::open(dir.path()).unwrap().audit(slot).unwrap();
+    assert_eq!(place(3).directory, dir.path().join("slot-3/audit"));
+    assert!(!place(3).directory.exists());
+    // docs/FORMAT.md, computed apart.
+    assert_eq!(hex(place(3).key.expose()), "7ea970e42a32917b2ff15df0c9900062491df3efd3cf3468dbb5fa6fc0a33b9c");
+    assert_ne!(place(3).key.expose(), place(4).key.expose());
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -65,7 +65,9 @@ impl Caller<'_> {
         if makes_iv {
             put_iv(under, fresh_iv()?);
         }
-        engine.wrap(&wrapping, &params(under), value.expose(), out, &mut SystemRandom::new()).map(drop).map_err(told)
+        engine.wrap(&wrapping, &params(under), value.expose(), out, &mut SystemRandom::new()).map_err(told)?;
+        self.tell_wrapped(&payload.object, &wrapper.object);
+        Ok(())
     }
 
     /// The key that wraps or unwraps.

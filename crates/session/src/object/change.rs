@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use claviger_audit::Kind;
 use claviger_rules::birth::check_size_after;
 use claviger_rules::change::{Occasion, apply, set_trust};
 use claviger_rules::policy::{Action, authorize};
@@ -11,6 +12,7 @@ use claviger_store::Error::Conflict;
 
 use super::codec;
 use super::entry::{Entry, Place};
+use crate::audit::Described;
 use crate::session::Caller;
 use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
@@ -41,7 +43,12 @@ impl Session {
                 }
                 let login = caller.login()?;
                 let (entry, changed) = caller.changed(handle, template.clone())?;
-                self.replace(login.as_deref(), &entry, changed)
+                let after = matches!(entry.place, Place::Token { .. }).then(|| changed.clone());
+                let race = self.replace(login.as_deref(), &entry, changed)?;
+                if let (Race::Won, Some(after)) = (&race, &after) {
+                    caller.tell_changed(&entry.object, after, &template);
+                }
+                Ok(race)
             });
             match outcome? {
                 Race::Lost => self.token().refresh()?,
@@ -154,6 +161,9 @@ impl Caller<'_> {
         };
         token.objects.remove_token(id, stored.generation);
         token.committed(stored.generation);
+        if let Some(key) = Described::of_token_key(&entry.object) {
+            self.tell(Kind::KeyDestroyed, Some(&key), |event| event);
+        }
         Ok(Race::Won)
     }
 }

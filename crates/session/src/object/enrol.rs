@@ -12,6 +12,7 @@ use claviger_rules::{
 use claviger_store::Change;
 
 use super::{codec, material};
+use crate::audit::Described;
 use crate::session::Caller;
 use crate::token::LoggedIn;
 use crate::{ObjectHandle, Result, Session, fault};
@@ -85,7 +86,8 @@ impl Session {
             caller.ask(Action::Make, |world| world.object(&object).facts(&world.subject, 0))?;
             let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
             object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
-            self.place(login.as_ref(), vec![(copy_of(object, caller.subject.user), key)]).map(|handles| first(&handles))
+            let copy = copy_of(object, caller.subject.user);
+            caller.place(login.as_ref(), vec![(copy, key)]).map(|handles| first(&handles))
         })
     }
 }
@@ -128,7 +130,19 @@ impl Caller<'_> {
         for (unborn, key) in newborns {
             objects.push(self.complete(unborn, key)?);
         }
-        self.session.place(login.as_ref(), objects)
+        self.place(login.as_ref(), objects)
+    }
+
+    /// Places what was made, and tells of the keys among it.
+    fn place(
+        &self,
+        login: Option<&Arc<LoggedIn>>,
+        objects: Vec<(Object, Option<Arc<Key>>)>,
+    ) -> Result<Vec<ObjectHandle>> {
+        let made: Vec<_> = objects.iter().filter_map(|(object, _)| Described::of_token_key(object)).collect();
+        let handles = self.session.place(login, objects)?;
+        self.tell_created(&made);
+        Ok(handles)
     }
 
     fn complete(&self, unborn: Unborn, key: Option<Key>) -> Result<(Object, Option<Arc<Key>>)> {

@@ -19,13 +19,13 @@ pub(crate) struct Caller<'s> {
     /// Who asks.
     pub(crate) subject: Subject,
     /// The C function, or the command that has none.
-    function: &'static str,
+    pub(crate) function: &'static str,
     /// The last object that the policy was asked about.
-    about: Cell<Option<ObjectHandle>>,
+    pub(crate) about: Cell<Option<ObjectHandle>>,
     /// Whether the policy refused.
-    denied: Cell<bool>,
+    pub(crate) denied: Cell<bool>,
     /// What `enforce` would have refused first.
-    noted: Cell<Option<Refusal>>,
+    pub(crate) noted: Cell<Option<Refusal>>,
 }
 
 /// What the policy is asked of: things as they are, or as they would be in `enforce`.
@@ -86,10 +86,5 @@ impl<'s> Caller<'s> {
         if self.noted.get().is_none() {
             self.noted.set(refusal);
         }
-    }
-
-    /// Tells the audit log how the call ended, if it should hear of it.
-    fn conclude(&self, refused: Option<&Refusal>) {
-        let _ = (self.function, refused, self.about.get(), self.denied.get(), self.noted.get());
     }
 }

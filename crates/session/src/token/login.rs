@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 
+use claviger_audit::Kind;
 use claviger_rules::{Error, Refusal, Role, UserId};
 use claviger_store::Keys;
 
@@ -72,12 +73,14 @@ impl Token {
         let names_nobody = who.pin.len() == pin.len();
         if names_nobody && !is_so && !self.has_user(DEFAULT_USER) {
             self.login.load().refuse_another(*self.counts(), is_so, who.name)?;
-            return Err(Refusal::standard(
+            let refusal = Refusal::standard(
                 Error::UserPinNotInitialized,
                 "the user `user` does not exist yet; C_InitPIN makes it",
-            ));
+            );
+            self.tell_failed("C_Login", who.name, is_so, &refusal);
+            return Err(refusal);
         }
-        self.admit(is_so, who.name, who.pin)
+        self.admit("C_Login", is_so, who.name, who.pin)
     }
 
     /// C_LoginUser.
@@ -87,13 +90,14 @@ impl Token {
         }
         let is_so = is_so(user_type)?;
         // What is no UTF-8 is no user's name; the store takes as long over it as over a wrong PIN.
-        self.admit(is_so, core::str::from_utf8(username).unwrap_or_default(), pin)
+        self.admit("C_LoginUser", is_so, core::str::from_utf8(username).unwrap_or_default(), pin)
     }
 
-    fn admit(&self, is_so: bool, name: &str, pin: &[u8]) -> Result<()> {
+    fn admit(&self, call: &str, is_so: bool, name: &str, pin: &[u8]) -> Result<()> {
         self.login.load().refuse_another(*self.counts(), is_so, name)?;
         // Without any lock of ours: it takes as long as the PIN's cost says.
-        let login = self.store.login(is_so, name, pin).map_err(fault::store)?;
+        let login = self.store.login(is_so, name, pin).map_err(fault::store);
+        let login = login.inspect_err(|refusal| self.tell_failed(call, name, is_so, refusal))?;
         let user = login.user;
         let logged_in =
             LoggedIn { user: user.id, name: user.name, role: user.role, reset: user.reset, keys: login.keys };
@@ -102,21 +106,26 @@ impl Token {
         if *counts == Counts::NONE {
             return Err(Refusal::standard(Error::SessionClosed, "the session was closed meanwhile"));
         }
-        self.login.store(Arc::new(Login::User(Arc::new(logged_in))));
+        let logged_in = Arc::new(logged_in);
+        self.login.store(Arc::new(Login::User(Arc::clone(&logged_in))));
+        drop(counts);
+        self.tell_login(Kind::Login, call, &logged_in);
         Ok(())
     }
 
     /// Tries a security officer's PIN without logging in.
-    pub(super) fn prove_officer(&self, officer: &Who<'_>) -> Result<()> {
-        self.store.login(true, officer.name, officer.pin).map(drop).map_err(fault::store)
+    pub(super) fn prove_officer(&self, call: &str, officer: &Who<'_>) -> Result<()> {
+        let proven = self.store.login(true, officer.name, officer.pin).map(drop).map_err(fault::store);
+        proven.inspect_err(|refusal| self.tell_failed(call, officer.name, true, refusal))
     }
 
     /// C_Logout.
     pub(crate) fn logout(&self) -> Result<()> {
         let login = self.end(&self.counts());
         match *login {
-            Login::User(_) => {
+            Login::User(ref user) => {
                 self.forget_user();
+                self.tell_login(Kind::Logout, "C_Logout", user);
                 Ok(())
             }
             Login::Nobody => Err(Refusal::standard(Error::UserNotLoggedIn, "nobody is logged in")),
@@ -193,8 +202,9 @@ impl Token {
         }
         let login = self.end(&counts);
         drop(counts);
-        if matches!(*login, Login::User(_)) {
+        if let Login::User(user) = &*login {
             self.forget_user();
+            self.tell_login(Kind::Logout, "C_CloseSession", user);
         }
     }
 

@@ -22,6 +22,7 @@ use claviger_store::{Header, NewToken, Settings, Store, User};
 pub(crate) use self::login::LoggedIn;
 use self::login::Login;
 use self::name::Who;
+use crate::audit::Audit;
 use crate::object::View;
 use crate::session::table::Sessions;
 use crate::{Initialize, Result, SlotId, fault};
@@ -30,6 +31,7 @@ use crate::{Initialize, Result, SlotId, fault};
 pub struct Token {
     slot: SlotId,
     store: Store,
+    pub(crate) audit: Audit,
     defaults: Defaults,
     known: ArcSwap<Known>,
     /// The generation of the store that `known` and `objects` stand at.
@@ -77,10 +79,11 @@ impl Counts {
 
 impl Token {
     /// The token in `slot`, of which nothing is known before the first [`Token::refresh`].
-    pub(crate) fn new(slot: SlotId, store: Store, defaults: Defaults, sessions: Weak<Sessions>) -> Self {
+    pub(crate) fn new(slot: SlotId, store: Store, audit: Audit, defaults: Defaults, sessions: Weak<Sessions>) -> Self {
         Self {
             slot,
             store,
+            audit,
             defaults,
             known: ArcSwap::from_pointee(Known { header: None, users: Vec::new() }),
             seen: AtomicU64::new(0),
@@ -141,30 +144,39 @@ impl Token {
         let old = self.known().header;
         let officer = Who::in_pin(pin, true);
         if let Some(old) = old {
-            self.prove_officer(&officer)?;
-            return self.make(Some(old), label, old.mode, old.settings, officer.pin);
+            self.prove_officer(INIT_TOKEN, &officer)?;
+            self.make(Some(old), label, old.mode, old.settings, officer.pin)?;
+            self.tell_initialized(INIT_TOKEN, Some(officer.name), old.mode);
+            return Ok(());
         }
         if !officer.is_default {
             return Err(Refusal::standard(Error::PinIncorrect, "a new token's security officer is named `so`"));
         }
-        self.make(None, label, self.defaults.mode, self.defaults.settings, officer.pin)
+        self.make(None, label, self.defaults.mode, self.defaults.settings, officer.pin)?;
+        self.tell_initialized(INIT_TOKEN, None, self.defaults.mode);
+        Ok(())
     }
 
     /// The same for the command line, which also chooses the mode and never resets by accident.
     pub(crate) fn initialize(&self, new: &Initialize<'_>) -> Result<()> {
         self.refuse_sessions()?;
         let old = self.known().header;
+        let mut officer = None;
         if old.is_some() {
             let reset = new.reset.ok_or(Refusal::standard(
                 Error::ActionProhibited,
                 "the slot holds a token already; --reset wipes it, and takes a security officer's PIN",
             ))?;
-            self.prove_officer(&Who::in_pin(reset, true))?;
+            let who = Who::in_pin(reset, true);
+            self.prove_officer(INIT, &who)?;
+            officer = Some(who.name);
         }
         let mode = new.mode.unwrap_or(old.map_or(self.defaults.mode, |old| old.mode));
         let mut settings = old.map_or(self.defaults.settings, |old| old.settings);
         settings.cost = new.pin_cost.unwrap_or(settings.cost);
-        self.make(old, new.label.as_bytes(), mode, settings, new.so_pin)
+        self.make(old, new.label.as_bytes(), mode, settings, new.so_pin)?;
+        self.tell_initialized(INIT, officer, mode);
+        Ok(())
     }
 
     fn refuse_sessions(&self) -> Result<()> {
@@ -205,6 +217,10 @@ impl Token {
         self.seen.load(Ordering::Acquire)
     }
 }
+
+/// How the audit log calls the two ways to initialise a slot.
+const INIT_TOKEN: &str = "C_InitToken";
+const INIT: &str = "init";
 
 /// The label in its 32 bytes. The standard pads with blanks (section 5.5.7); PyKCS11 pads with NUL, and is understood.
 fn padded_label(label: &[u8]) -> Result<[u8; 32]> {

@@ -1,5 +1,6 @@
 //! C_InitPIN and C_SetPIN (PKCS#11 3.2 sections 5.5.8 and 5.5.9).
 
+use claviger_audit::Kind;
 use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{Error, Refusal, Role, UserId};
 
@@ -13,16 +14,20 @@ impl Token {
     pub(crate) fn init_pin(&self, caller: &Caller<'_>, pin: &[u8]) -> Result<()> {
         let officer = self.administer(caller)?;
         name::check_new_pin(DEFAULT_USER, pin)?;
-        match self.user_named(DEFAULT_USER) {
+        let done = match self.user_named(DEFAULT_USER) {
             Some(user) if user.role.is_so() => {
                 Err(Refusal::standard(Error::FunctionFailed, "the user `user` is a security officer"))
             }
-            Some(user) => self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store),
+            Some(user) => {
+                let set = self.store.set_pin(&officer.keys, user.id, pin);
+                set.map(|_| Kind::PinReset).map_err(fault::store)
+            }
             None => {
                 let made = self.store.create_user(&officer.keys, DEFAULT_USER, Role::NormalUser, pin);
-                made.map(drop).map_err(fault::store)
+                made.map(|_| Kind::UserCreated).map_err(fault::store)
             }
-        }?;
+        };
+        caller.tell(done?, None, |event| event.to(DEFAULT_USER));
         self.refresh()
     }
 
@@ -41,7 +46,9 @@ impl Token {
             // An unknown user's PIN is tried all the same, and counts for nobody.
             None => self.user_named(who.name).filter(|user| !user.role.is_so()).map_or(NOBODY, |user| user.id),
         };
-        self.store.change_pin(user, who.pin, new).map_err(fault::store)?;
+        let changed = self.store.change_pin(user, who.pin, new).map_err(fault::store);
+        changed.inspect_err(|refusal| self.tell_failed("C_SetPIN", who.name, caller.subject.officer, refusal))?;
+        caller.tell(Kind::PinChanged, None, |event| event.to(who.name));
         self.refresh()
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use claviger_audit::Kind;
 use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{Error, Refusal, Role};
 use claviger_store::User;
@@ -29,6 +30,7 @@ impl Token {
         let officer = self.administer(caller)?;
         name::check_new_pin(name, pin)?;
         self.store.create_user(&officer.keys, name, role, pin).map_err(fault::store)?;
+        caller.tell(Kind::UserCreated, None, |event| event.to(name).detail(role.name()));
         self.refresh()
     }
 
@@ -45,7 +47,11 @@ impl Token {
             match self.store.delete_user(&officer.keys, user.id, belongings.seen, &belongings.changes) {
                 // Somebody made or changed objects meanwhile: look again.
                 Err(claviger_store::Error::Conflict) => {}
-                ended => return ended.map_err(fault::store).and_then(|()| self.refresh()),
+                ended => {
+                    ended.map_err(fault::store)?;
+                    caller.tell(Kind::UserDeleted, None, |event| event.to(&user.name));
+                    return self.refresh();
+                }
             }
         }
     }
@@ -56,6 +62,7 @@ impl Token {
         let user = self.other_user(&officer, name)?;
         name::check_new_pin(&user.name, pin)?;
         self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store)?;
+        caller.tell(Kind::PinReset, None, |event| event.to(&user.name));
         self.refresh()
     }
 
@@ -64,11 +71,12 @@ impl Token {
         let officer = self.administer(caller)?;
         let user = self.user_named(name).ok_or(UNKNOWN)?;
         self.store.unlock(&officer.keys, user.id).map_err(fault::store)?;
+        caller.tell(Kind::UserUnlocked, None, |event| event.to(&user.name));
         self.refresh()
     }
 
     /// The security officer who asks.
-    pub(super) fn administer(&self, caller: &Caller<'_>) -> Result<Arc<LoggedIn>> {
+    pub(crate) fn administer(&self, caller: &Caller<'_>) -> Result<Arc<LoggedIn>> {
         caller.ask(Action::Administer, |_| Facts::NONE)?;
         self.login_state().ok_or_else(|| fault::store(claviger_store::Error::UserGone))
     }

@@ -1,4 +1,4 @@
-//! What the log costs its callers: `cargo run --release -p claviger-audit --example timings [DIR]`.
+//! What the log costs its callers: `cargo run --release -p claviger-audit --example audit_timings [DIR]`.
 #![allow(clippy::unwrap_used, reason = "an example")]
 
 use std::time::{Duration, Instant, SystemTime};
