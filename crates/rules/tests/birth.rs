@@ -307,6 +307,42 @@ fn r15_a_derived_key_is_at_least_as_protected_as_its_parents() {
     assert_eq!(derive(&[&open], &[(A::SENSITIVE, false), (A::EXTRACTABLE, true)]).as_deref(), Ok("sEw"));
 }
 
+/// Section 6.43 of the standard: its derivations inherit in every mode, WRAP_WITH_TRUSTED excepted; the others do not.
+#[test]
+fn joining_and_cutting_keys_inherits_outside_enforce_as_well() {
+    let kept = object(&[(A::SENSITIVE, true), (A::EXTRACTABLE, false), (A::WRAP_WITH_TRUSTED, true)], Calling::Data);
+    let open = object(&[(A::EXTRACTABLE, true)], Calling::Data);
+    let rows = [
+        (MechanismType::CONCATENATE_BASE_AND_KEY, true),
+        (MechanismType::CONCATENATE_BASE_AND_DATA, true),
+        (MechanismType::CONCATENATE_DATA_AND_BASE, true),
+        (MechanismType::XOR_BASE_AND_DATA, true),
+        (MechanismType::EXTRACT_KEY_FROM_KEY, true),
+        (MechanismType::AES_ECB_ENCRYPT_DATA, false),
+        (MechanismType::AES_CBC_ENCRYPT_DATA, false),
+        (MechanismType::HKDF_DERIVE, false),
+        (MechanismType::ECDH1_DERIVE, false),
+    ];
+    let plain = subject(Role::NormalUser, Mode::Standard);
+    let weak = template(&[(A::SENSITIVE, false), (A::EXTRACTABLE, true)]);
+    for (mechanism, inherits) in rows {
+        for parents in [[&kept, &open], [&open, &kept]] {
+            let origin = Origin { mechanism: Some(mechanism), ..derive_from(&parents) };
+            let weaker = born(&plain, &origin, weak.clone()).map(|newborn| protection(&newborn));
+            let refused = Err((Error::TemplateInconsistent, Rule::Standard));
+            let expected = if inherits { refused } else { Ok("sEw".to_owned()) };
+            assert_eq!(weaker.map_err(|refusal| (refusal.error, refusal.rule)), expected, "{mechanism:?}");
+            let silent = born(&plain, &origin, template(&[])).unwrap();
+            assert_eq!(protection(&silent), "Sew", "{mechanism:?}");
+            let strict = born(&nu(), &origin, weak.clone());
+            assert_eq!(refusal(strict), (Error::TemplateInconsistent, Rule::R15));
+        }
+        let parents = [&open];
+        let from_open = Origin { mechanism: Some(mechanism), ..derive_from(&parents) };
+        assert_eq!(protection(&born(&plain, &from_open, weak.clone()).unwrap()), "sEw", "{mechanism:?}");
+    }
+}
+
 #[test]
 fn r16_templates_that_keys_carry_hold_no_values() {
     for attribute in [A::WRAP_TEMPLATE, A::DERIVE_TEMPLATE, A::UNWRAP_TEMPLATE] {

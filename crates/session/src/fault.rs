@@ -96,8 +96,9 @@ pub(crate) const fn crypto(function: Function, error: CryptoError) -> Refusal {
 
         (C::Params, Init | Wrap | Unwrap | Derive | Make) => Error::MechanismParamInvalid,
 
-        (C::DataLen, Encrypt | Sign | Verify) => Error::DataLenRange,
-        (C::DataLen, Wrap | Derive | Make) => Error::KeySizeRange,
+        // Not in the list of C_DeriveKey, but section 6.17 says so of data that is too short to make a key of.
+        (C::DataLen, Encrypt | Sign | Verify | Derive) => Error::DataLenRange,
+        (C::DataLen, Wrap | Make) => Error::KeySizeRange,
         (C::DataInvalid, Encrypt | Sign | Verify) => Error::DataInvalid,
 
         (C::CiphertextLen | C::DataLen, Decrypt) => Error::EncryptedDataLenRange,
@@ -165,7 +166,7 @@ mod tests {
             (Function::Verify,  &[DataInvalid, DataLenRange, SignatureInvalid, SignatureLenRange]),
             (Function::Wrap,    &[KeySizeRange, MechanismParamInvalid, WrappingKeySizeRange, WrappingKeyTypeInconsistent]),
             (Function::Unwrap,  &[MechanismParamInvalid, UnwrappingKeySizeRange, UnwrappingKeyTypeInconsistent, WrappedKeyInvalid]),
-            (Function::Derive,  &[KeySizeRange, KeyTypeInconsistent, MechanismParamInvalid]),
+            (Function::Derive,  &[DataLenRange, KeySizeRange, KeyTypeInconsistent, MechanismParamInvalid]),
             (Function::Make,    &[AttributeValueInvalid, KeySizeRange, MechanismParamInvalid]),
         ]
     };

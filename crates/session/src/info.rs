@@ -40,6 +40,7 @@ pub mod flag {
     pub const EC_F_P: u64 = 0x0010_0000;
     pub const EC_NAMEDCURVE: u64 = 0x0080_0000;
     pub const EC_UNCOMPRESS: u64 = 0x0100_0000;
+    pub const EC_COMPRESS: u64 = 0x0200_0000;
 
     // CK_STATE
     pub const RO_PUBLIC_SESSION: u64 = 0;

@@ -15,11 +15,11 @@ pub(super) fn sections() -> Vec<Section> {
             sizes(row),
             format!("{:?}", row.parameter),
             usages(row),
-            if row.unwrap_is_oracle { "not in enforce".to_owned() } else { String::new() },
+            row.barred.map(|bar| format!("{:?} ({})", bar.usage, bar.clause.rule().name())).unwrap_or_default(),
         ]
     });
     let about = "Every mechanism, the keys it takes, their sizes, its parameter and what it is used for.";
-    let columns = ["Mechanism", "Number", "Keys", "Sizes", "Parameter", "Usages", "Unwrap"];
+    let columns = ["Mechanism", "Number", "Keys", "Sizes", "Parameter", "Usages", "Not in enforce"];
     vec![Section::new("Mechanisms", about, columns, rows)]
 }
 

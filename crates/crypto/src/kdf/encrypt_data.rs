@@ -1,4 +1,4 @@
-//! Keys that are ciphertext: data encrypted with the base key (PKCS#11 section 6.44).
+//! Keys that are ciphertext: data encrypted with the base key (PKCS#11 section 6.17).
 
 use crate::cipher::block::BLOCK_LEN;
 use crate::cipher::{AES_CBC, AES_ECB};

@@ -1,22 +1,26 @@
 //! CK_MECHANISM in, and the IV that the token makes out. Which mechanism takes which structure is in the mechanism
 //! table; whether the values suit the key is the session's to say.
 //!
-//! PKCS#11 3.2 section 6: 6.1.7 (OAEP), 6.1.9 (PSS), 6.13 (GCM), 6.62 (HKDF). A structure must have exactly its size;
-//! what does not fit is CKR_MECHANISM_PARAM_INVALID, which the session reports in its turn.
+//! PKCS#11 3.2 section 6: 6.1.7 (OAEP), 6.1.9 (PSS), 6.3 (ECDH), 6.13 (GCM), 6.43 (derivations with data), 6.62 (HKDF).
+//! A structure must have exactly its size; what does not fit is CKR_MECHANISM_PARAM_INVALID, which the session reports in
+//! its turn.
 
 use core::cell::Cell;
 use core::ptr;
 
+use claviger_crypto::Secret;
 use claviger_crypto::engine::Hash;
-use claviger_crypto::params::{GcmParams, OaepParams, PssParams};
+use claviger_crypto::params::{CbcDataParams, DataParams, EcdhParams, GcmParams, OaepParams, PssParams};
 use claviger_rules::mechanism::{HkdfParameter, HkdfSalt, Usage};
 use claviger_rules::{Error, MechanismType, Parameter, ParameterKind, Refusal};
 use claviger_session::MechanismCall;
 use cryptoki_sys::{
-    CK_BBOOL, CK_BYTE, CK_FALSE, CK_GCM_PARAMS, CK_GCM_WRAP_PARAMS, CK_HKDF_PARAMS, CK_MECHANISM, CK_MECHANISM_PTR,
-    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_TRUE, CK_ULONG, CKF_HKDF_SALT_DATA, CKF_HKDF_SALT_KEY,
-    CKF_HKDF_SALT_NULL, CKG_GENERATE, CKG_GENERATE_RANDOM, CKG_MGF1_SHA1, CKG_MGF1_SHA224, CKG_MGF1_SHA256,
-    CKG_MGF1_SHA384, CKG_MGF1_SHA512, CKG_NO_GENERATE, CKZ_DATA_SPECIFIED,
+    CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_BBOOL, CK_BYTE, CK_EC_KDF_TYPE, CK_ECDH1_DERIVE_PARAMS, CK_EXTRACT_PARAMS,
+    CK_FALSE, CK_GCM_PARAMS, CK_GCM_WRAP_PARAMS, CK_HKDF_PARAMS, CK_KEY_DERIVATION_STRING_DATA, CK_MECHANISM,
+    CK_MECHANISM_PTR, CK_OBJECT_HANDLE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_TRUE, CK_ULONG, CKD_NULL,
+    CKD_SHA1_KDF, CKD_SHA224_KDF, CKD_SHA256_KDF, CKD_SHA384_KDF, CKD_SHA512_KDF, CKF_HKDF_SALT_DATA,
+    CKF_HKDF_SALT_KEY, CKF_HKDF_SALT_NULL, CKG_GENERATE, CKG_GENERATE_RANDOM, CKG_MGF1_SHA1, CKG_MGF1_SHA224,
+    CKG_MGF1_SHA256, CKG_MGF1_SHA384, CKG_MGF1_SHA512, CKG_NO_GENERATE, CKZ_DATA_SPECIFIED,
 };
 
 use super::{bad, copy, view};
@@ -29,7 +33,7 @@ const MAX_IV: CK_ULONG = 256;
 const MADE_IV: CK_ULONG = 12;
 /// The longest additional data of GCM, in bytes (section 6.13).
 const MAX_AAD: CK_ULONG = u32::MAX as CK_ULONG;
-/// The longest label, salt or info that is believed, in bytes; the standard names none.
+/// The longest label, salt, info, point or data that is believed, in bytes; the standard names none.
 const MAX_TEXT: CK_ULONG = 16 << 20;
 
 /// The mechanism that a call names.
@@ -95,6 +99,11 @@ impl<'a> Mechanism<'a> {
             ParameterKind::KeyWrap8 => key_wrap::<8>(block),
             ParameterKind::KeyWrap4 => key_wrap::<4>(block),
             ParameterKind::Hkdf => hkdf(block).map(Parameter::Hkdf),
+            ParameterKind::Ecdh => ecdh(block).map(Parameter::Ecdh),
+            ParameterKind::Key => block.read::<CK_OBJECT_HANDLE>().map(Parameter::Key),
+            ParameterKind::Data => data(block).map(Parameter::Data),
+            ParameterKind::CbcData => cbc_data(block).map(Parameter::CbcData),
+            ParameterKind::FirstBit => block.read::<CK_EXTRACT_PARAMS>().map(Parameter::FirstBit),
         }
     }
 
@@ -205,6 +214,43 @@ fn hkdf(block: &Block) -> Result<HkdfParameter> {
     };
     let info = if expand { Field { start: params.pInfo, len: params.ulInfoLen }.copy(MAX_TEXT)? } else { Vec::new() };
     Ok(HkdfParameter { extract, expand, hash: hash(params.prfHashMechanism)?, salt, info })
+}
+
+/// Without a key derivation function there is no shared data (section 6.3.17); a length of 0 says as much as a null
+/// pointer.
+fn ecdh(block: &Block) -> Result<EcdhParams> {
+    let params: CK_ECDH1_DERIVE_PARAMS = block.read()?;
+    let kdf = kdf(params.kdf)?;
+    if kdf.is_none() && params.ulSharedDataLen != 0 {
+        return Err(invalid("CKD_NULL takes no shared data"));
+    }
+    let shared_info = Field { start: params.pSharedData, len: params.ulSharedDataLen }.copy(MAX_TEXT)?;
+    let public = Field { start: params.pPublicData, len: params.ulPublicDataLen }.copy(MAX_TEXT)?;
+    Ok(EcdhParams { kdf, shared_info, public })
+}
+
+/// The key derivation functions of ANSI X9.63.
+fn kdf(number: CK_EC_KDF_TYPE) -> Result<Option<Hash>> {
+    Ok(Some(match number {
+        CKD_NULL => return Ok(None),
+        CKD_SHA1_KDF => Hash::Sha1,
+        CKD_SHA224_KDF => Hash::Sha224,
+        CKD_SHA256_KDF => Hash::Sha256,
+        CKD_SHA384_KDF => Hash::Sha384,
+        CKD_SHA512_KDF => Hash::Sha512,
+        _ => return Err(invalid("the key derivation function is unknown")),
+    }))
+}
+
+fn data(block: &Block) -> Result<DataParams> {
+    let CK_KEY_DERIVATION_STRING_DATA { pData, ulLen } = block.read()?;
+    let data = Field { start: pData, len: ulLen }.copy(MAX_TEXT)?;
+    Ok(DataParams { data: Secret::new(data) })
+}
+
+fn cbc_data(block: &Block) -> Result<CbcDataParams> {
+    let CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData, length } = block.read()?;
+    Ok(CbcDataParams { iv, data: Field { start: pData, len: length }.copy(MAX_TEXT)? })
 }
 
 fn flag(flag: CK_BBOOL) -> Result<bool> {

@@ -1,7 +1,9 @@
 //! What a key takes over from the keys that it comes from: rules R5 and R15.
 
 use super::{Birth, Origin};
-use crate::{AttributeType, Clause, Error, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Template, Value};
+use crate::{
+    AttributeType, Clause, Error, MechanismType, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Template, Value,
+};
 
 /// The union of the caller's template with the UNWRAP_TEMPLATE or DERIVE_TEMPLATE that a parent carries.
 ///
@@ -26,25 +28,34 @@ pub(super) fn carried_templates(rules: Rulebook, origin: &Origin<'_>, template: 
     })
 }
 
-/// Rule R15: a derived key is at least as protected as each parent. Silence inherits, weakness is refused.
-pub(super) fn protection(origin: &Origin<'_>, class: ObjectClass, template: &mut Template) -> Result<(), Refusal> {
+/// Rule R15: a derived key is at least as protected as each parent; outside `enforce` that holds of some mechanisms, and
+/// not of WRAP_WITH_TRUSTED (section 6.43 of the standard). Silence inherits, weakness is refused.
+pub(super) fn protection(
+    rules: Rulebook,
+    origin: &Origin<'_>,
+    class: ObjectClass,
+    template: &mut Template,
+) -> Result<(), Refusal> {
     if origin.birth != Birth::Derive || !class.has_secret() {
         return Ok(());
     }
+    let always = rules.binds(Clause::DerivedProtection);
+    let inherits = always || origin.mechanism.and_then(MechanismType::row).is_some_and(|row| row.inherits);
     let any = |attribute, value| origin.parents.iter().any(|parent: &&Object| parent.flag(attribute) == value);
     let inherited = [
-        (AttributeType::SENSITIVE, true, any(AttributeType::SENSITIVE, true)),
-        (AttributeType::EXTRACTABLE, false, any(AttributeType::EXTRACTABLE, false)),
-        (AttributeType::WRAP_WITH_TRUSTED, true, any(AttributeType::WRAP_WITH_TRUSTED, true)),
+        (AttributeType::SENSITIVE, true, inherits && any(AttributeType::SENSITIVE, true)),
+        (AttributeType::EXTRACTABLE, false, inherits && any(AttributeType::EXTRACTABLE, false)),
+        (AttributeType::WRAP_WITH_TRUSTED, true, always && any(AttributeType::WRAP_WITH_TRUSTED, true)),
     ];
     for (attribute, strong, applies) in inherited {
         if !applies {
             continue;
         }
         if template.flag_given(attribute).is_some_and(|given| given != strong) {
+            let rule = if always { Rule::R15 } else { Rule::Standard };
             return Err(Refusal::new(
                 Error::TemplateInconsistent,
-                Rule::R15,
+                rule,
                 "a derived key is at least as protected as the keys it comes from",
             ));
         }

@@ -15,7 +15,7 @@ mod template;
 
 use crate::attribute::When;
 use crate::policy::Subject;
-use crate::{Calling, Clause, KeyType, MechanismType, Object, ObjectClass, Refusal, Template};
+use crate::{Calling, KeyType, MechanismType, Object, ObjectClass, Refusal, Template};
 
 pub use candidate::is_candidate;
 pub use shadow::shadow;
@@ -63,7 +63,7 @@ pub struct Origin<'a> {
     pub class: Option<ObjectClass>,
     /// The key type, where the mechanism decides it.
     pub key_type: Option<KeyType>,
-    /// The generating mechanism, for KEY_GEN_MECHANISM.
+    /// The mechanism that generates, for KEY_GEN_MECHANISM, or that derives.
     pub mechanism: Option<MechanismType>,
     /// The unwrapping key, or every key that a derivation uses.
     pub parents: &'a [&'a Object],
@@ -98,9 +98,7 @@ pub fn bear(subject: &Subject, origin: &Origin<'_>, template: Template) -> Resul
         Calling::Data
     };
     template::check_nested(subject.rules, &attributes)?;
-    if subject.rules.binds(Clause::DerivedProtection) {
-        inherit::protection(origin, class, &mut attributes)?;
-    }
+    inherit::protection(subject.rules, origin, class, &mut attributes)?;
     identity::record(class, key_type, &mut attributes);
     defaults::usages(subject, class, key_type, &mut attributes);
     defaults::storage(subject.rules, class, &mut attributes);

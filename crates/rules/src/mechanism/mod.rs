@@ -4,4 +4,4 @@ mod parameter;
 mod table;
 
 pub use parameter::{HkdfParameter, HkdfSalt, Parameter, ParameterKind};
-pub use table::{Engine, MECHANISMS, Make, Mechanism, MechanismType, Unit, Usage, Usages};
+pub use table::{Bar, Engine, MECHANISMS, Make, Mechanism, MechanismType, Unit, Usage, Usages};

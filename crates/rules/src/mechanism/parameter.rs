@@ -1,7 +1,7 @@
 //! Mechanism parameters as the border parses them: owned, typed, key handles still handles.
 
 use claviger_crypto::engine::Hash;
-use claviger_crypto::params::{GcmParams, OaepParams, PssParams};
+use claviger_crypto::params::{CbcDataParams, DataParams, EcdhParams, GcmParams, OaepParams, PssParams};
 
 /// Which C structure a mechanism takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,16 @@ pub enum ParameterKind {
     KeyWrap4,
     /// CK_HKDF_PARAMS.
     Hkdf,
+    /// CK_ECDH1_DERIVE_PARAMS.
+    Ecdh,
+    /// CK_OBJECT_HANDLE: a second key.
+    Key,
+    /// CK_KEY_DERIVATION_STRING_DATA.
+    Data,
+    /// CK_AES_CBC_ENCRYPT_DATA_PARAMS.
+    CbcData,
+    /// CK_EXTRACT_PARAMS.
+    FirstBit,
 }
 
 /// A parsed parameter.
@@ -40,6 +50,26 @@ pub enum Parameter {
     KeyWrapIv(Vec<u8>),
     /// HKDF.
     Hkdf(HkdfParameter),
+    /// Elliptic curve Diffie-Hellman.
+    Ecdh(EcdhParams),
+    /// The value of a second key, by handle.
+    Key(u64),
+    /// Bytes that the key is joined with, or that it encrypts.
+    Data(DataParams),
+    /// Bytes that the key encrypts in CBC mode.
+    CbcData(CbcDataParams),
+    /// The bit of the key that a cut out of it begins with.
+    FirstBit(u64),
+}
+
+impl Parameter {
+    /// The handle of the key that the parameter names, if it names one.
+    pub const fn key(&self) -> Option<u64> {
+        match self {
+            Self::Key(handle) | Self::Hkdf(HkdfParameter { salt: HkdfSalt::Key(handle), .. }) => Some(*handle),
+            _ => None,
+        }
+    }
 }
 
 /// CK_HKDF_PARAMS.

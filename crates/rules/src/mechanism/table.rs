@@ -7,7 +7,7 @@ use claviger_crypto::engine::{Cipher, Derive, Digest, Sign, Wrap};
 use claviger_crypto::{cipher, digest, kdf, mac, sign, wrap};
 
 use super::ParameterKind;
-use crate::{KeyType, Mode};
+use crate::{Clause, KeyType, Rulebook};
 
 /// What a mechanism is used for; each is a CKF_ flag (section 5.4 of the standard).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,15 @@ impl Usages {
     /// Whether `usage` is in the set.
     pub const fn has(self, usage: Usage) -> bool {
         self.0 & usage as u64 != 0
+    }
+
+    /// Whether nothing is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn without(self, usage: Usage) -> Self {
+        Self(self.0 & !(usage as u64))
     }
 }
 
@@ -172,18 +181,34 @@ pub struct Mechanism {
     pub engine: Engine,
     /// What it is good for.
     pub usages: Usages,
-    /// Rule R10: unwrapping with it is an oracle, so it unwraps only where the mode is not `enforce`.
-    pub unwrap_is_oracle: bool,
+    /// The usage that a clause takes away where it binds.
+    pub barred: Option<Bar>,
+    /// A key derived with it is as SENSITIVE and as little EXTRACTABLE as its parents by the standard itself
+    /// (section 6.43); with other derivations the template may say otherwise.
+    pub inherits: bool,
+}
+
+/// A usage that a mechanism does not have everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// The usage.
+    pub usage: Usage,
+    /// Where this clause binds.
+    pub clause: Clause,
 }
 
 impl Mechanism {
-    /// What the mechanism is good for on a token of `mode`.
-    pub const fn usages_in(&self, mode: Mode) -> Usages {
-        if self.unwrap_is_oracle && matches!(mode, Mode::Enforce) {
-            Usages(self.usages.0 & !(Usage::Unwrap as u64))
-        } else {
-            self.usages
+    /// What the mechanism is good for where `rules` are in force.
+    pub fn usages_under(&self, rules: Rulebook) -> Usages {
+        match self.barred {
+            Some(Bar { usage, clause }) if rules.binds(clause) => self.usages.without(usage),
+            _ => self.usages,
         }
+    }
+
+    /// The clause that takes `usage` away where it binds.
+    pub fn bar(&self, usage: Usage) -> Option<Clause> {
+        self.barred.filter(|bar| bar.usage == usage).map(|bar| bar.clause)
     }
 
     /// Whether a key of `bits` is within the mechanism's sizes.
@@ -202,7 +227,7 @@ impl Mechanism {
 }
 
 macro_rules! mechanisms {
-    ($( $name:ident = $id:literal $keys:ident $unit:ident $min:literal $max:literal $parameter:ident [$($usage:ident)*] $engine:expr $(, $oracle:ident)? ;)*) => {
+    ($( $name:ident = $id:literal $keys:ident $unit:ident $min:literal $max:literal $parameter:ident [$($usage:ident)*] $engine:expr $(, barred $barred:ident by $clause:ident)? $(, inherits $protection:ident)? ;)*) => {
         #[allow(missing_docs, reason = "the names are the standard's")]
         impl MechanismType { $( pub const $name: Self = Self($id); )* }
 
@@ -210,7 +235,7 @@ macro_rules! mechanisms {
         pub static MECHANISMS: &[Mechanism] = &[$( Mechanism {
             id: MechanismType($id), name: stringify!($name), keys: $keys, unit: Unit::$unit, min: $min, max: $max,
             parameter: ParameterKind::$parameter, engine: $engine, usages: Usages::of(&[$(Usage::$usage),*]),
-            unwrap_is_oracle: mechanisms!(@oracle $($oracle)?),
+            barred: mechanisms!(@bar $($barred $clause)?), inherits: mechanisms!(@inherits $($protection)?),
         } ),*];
 
         // Ids ascend, so none is repeated; an engine can do what its row promises.
@@ -224,8 +249,10 @@ macro_rules! mechanisms {
             $($( assert!($engine.admits(Usage::$usage)); )*)*
         };
     };
-    (@oracle) => { false };
-    (@oracle oracle) => { true };
+    (@bar) => { None };
+    (@bar $usage:ident $clause:ident) => { Some(Bar { usage: Usage::$usage, clause: Clause::$clause }) };
+    (@inherits) => { false };
+    (@inherits protection) => { true };
 }
 
 const ANY: &[KeyType] = &[];
@@ -233,6 +260,16 @@ const RSA: &[KeyType] = &[KeyType::Rsa];
 const EC: &[KeyType] = &[KeyType::Ec];
 const AES: &[KeyType] = &[KeyType::Aes];
 const GENERIC: &[KeyType] = &[KeyType::GenericSecret];
+const SECRET: &[KeyType] = &[
+    KeyType::GenericSecret,
+    KeyType::Aes,
+    KeyType::Hkdf,
+    KeyType::Sha1Hmac,
+    KeyType::Sha224Hmac,
+    KeyType::Sha256Hmac,
+    KeyType::Sha384Hmac,
+    KeyType::Sha512Hmac,
+];
 const HKDF: &[KeyType] = &[KeyType::Hkdf, KeyType::GenericSecret, KeyType::Aes];
 const HMAC_1: &[KeyType] = &[KeyType::GenericSecret, KeyType::Sha1Hmac];
 const HMAC_224: &[KeyType] = &[KeyType::GenericSecret, KeyType::Sha224Hmac];
@@ -244,7 +281,7 @@ const N: Engine = Engine::NONE;
 mechanisms! {
 //  name                        number   keys     unit  min  max  parameter usages                                      engine
     RSA_PKCS_KEY_PAIR_GEN     = 0x0000 RSA      Bits  2048 4096 None     [GenerateKeyPair]                            N.makes(Make::Pair(KeyType::Rsa));
-    RSA_PKCS                  = 0x0001 RSA      Bits  2048 4096 None     [Encrypt Decrypt Sign Verify Wrap Unwrap]    N.cipher(&cipher::RSA_PKCS).sign(&sign::RSA_PKCS).wrap(&wrap::RSA_PKCS), oracle;
+    RSA_PKCS                  = 0x0001 RSA      Bits  2048 4096 None     [Encrypt Decrypt Sign Verify Wrap Unwrap]    N.cipher(&cipher::RSA_PKCS).sign(&sign::RSA_PKCS).wrap(&wrap::RSA_PKCS), barred Unwrap by NoPaddingOracle;
     SHA1_RSA_PKCS             = 0x0006 RSA      Bits  2048 4096 None     [Sign Verify]                                N.sign(&sign::SHA1_RSA_PKCS);
     RSA_PKCS_OAEP             = 0x0009 RSA      Bits  2048 4096 Oaep     [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::RSA_OAEP).wrap(&wrap::RSA_OAEP);
     RSA_PKCS_PSS              = 0x000d RSA      Bits  2048 4096 Pss      [Sign Verify]                                N.sign(&sign::RSA_PKCS_PSS);
@@ -268,6 +305,11 @@ mechanisms! {
     SHA512                    = 0x0270 ANY      None  0    0    None     [Digest]                                     N.digest(&digest::SHA512);
     SHA512_HMAC               = 0x0271 HMAC_512 Bytes 1    512  None     [Sign Verify]                                N.sign(&mac::HMAC_SHA512);
     GENERIC_SECRET_KEY_GEN    = 0x0350 GENERIC  Bytes 1    512  None     [Generate]                                   N.makes(Make::Secret(KeyType::GenericSecret));
+    CONCATENATE_BASE_AND_KEY  = 0x0360 SECRET   Bytes 1    512  Key      [Derive]                                     N.derive(&kdf::BASE_AND_DATA), barred Derive by OneWayDerivation, inherits protection;
+    CONCATENATE_BASE_AND_DATA = 0x0362 SECRET   Bytes 1    512  Data     [Derive]                                     N.derive(&kdf::BASE_AND_DATA), barred Derive by OneWayDerivation, inherits protection;
+    CONCATENATE_DATA_AND_BASE = 0x0363 SECRET   Bytes 1    512  Data     [Derive]                                     N.derive(&kdf::DATA_AND_BASE), barred Derive by OneWayDerivation, inherits protection;
+    XOR_BASE_AND_DATA         = 0x0364 SECRET   Bytes 1    512  Data     [Derive]                                     N.derive(&kdf::XOR), barred Derive by OneWayDerivation, inherits protection;
+    EXTRACT_KEY_FROM_KEY      = 0x0365 SECRET   Bytes 1    512  FirstBit [Derive]                                     N.derive(&kdf::EXTRACT), barred Derive by OneWayDerivation, inherits protection;
     EC_KEY_PAIR_GEN           = 0x1040 EC       Bits  256  384  None     [GenerateKeyPair]                            N.makes(Make::Pair(KeyType::Ec));
     ECDSA                     = 0x1041 EC       Bits  256  384  None     [Sign Verify]                                N.sign(&sign::ECDSA);
     ECDSA_SHA1                = 0x1042 EC       Bits  256  384  None     [Sign Verify]                                N.sign(&sign::ECDSA_SHA1);
@@ -275,14 +317,47 @@ mechanisms! {
     ECDSA_SHA256              = 0x1044 EC       Bits  256  384  None     [Sign Verify]                                N.sign(&sign::ECDSA_SHA256);
     ECDSA_SHA384              = 0x1045 EC       Bits  256  384  None     [Sign Verify]                                N.sign(&sign::ECDSA_SHA384);
     ECDSA_SHA512              = 0x1046 EC       Bits  256  384  None     [Sign Verify]                                N.sign(&sign::ECDSA_SHA512);
+    ECDH1_DERIVE              = 0x1050 EC       Bits  256  384  Ecdh     [Derive]                                     N.derive(&kdf::ECDH);
+    ECDH1_COFACTOR_DERIVE     = 0x1051 EC       Bits  256  384  Ecdh     [Derive]                                     N.derive(&kdf::ECDH);
     AES_KEY_GEN               = 0x1080 AES      Bytes 16   32   None     [Generate]                                   N.makes(Make::Secret(KeyType::Aes));
     AES_ECB                   = 0x1081 AES      Bytes 16   32   None     [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::AES_ECB).wrap(&wrap::AES_ECB);
     AES_CBC                   = 0x1082 AES      Bytes 16   32   Iv       [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::AES_CBC).wrap(&wrap::AES_CBC);
-    AES_CBC_PAD               = 0x1085 AES      Bytes 16   32   Iv       [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::AES_CBC_PAD).wrap(&wrap::AES_CBC_PAD), oracle;
+    AES_CBC_PAD               = 0x1085 AES      Bytes 16   32   Iv       [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::AES_CBC_PAD).wrap(&wrap::AES_CBC_PAD), barred Unwrap by NoPaddingOracle;
     AES_GCM                   = 0x1087 AES      Bytes 16   32   Gcm      [Encrypt Decrypt Wrap Unwrap]                N.cipher(&cipher::AES_GCM).wrap(&wrap::AES_GCM);
     AES_CMAC                  = 0x108a AES      Bytes 16   32   None     [Sign Verify]                                N.sign(&mac::AES_CMAC);
+    AES_ECB_ENCRYPT_DATA      = 0x1104 AES      Bytes 16   32   Data     [Derive]                                     N.derive(&kdf::AES_ECB_DATA), barred Derive by OneWayDerivation;
+    AES_CBC_ENCRYPT_DATA      = 0x1105 AES      Bytes 16   32   CbcData  [Derive]                                     N.derive(&kdf::AES_CBC_DATA), barred Derive by OneWayDerivation;
     AES_KEY_WRAP              = 0x2109 AES      Bytes 16   32   KeyWrap8 [Encrypt Decrypt Wrap Unwrap]                N.cipher(&wrap::AES_KW).wrap(&wrap::AES_KW);
     AES_KEY_WRAP_KWP          = 0x210b AES      Bytes 16   32   KeyWrap4 [Encrypt Decrypt Wrap Unwrap]                N.cipher(&wrap::AES_KWP).wrap(&wrap::AES_KWP);
     HKDF_DERIVE               = 0x402a HKDF     Bytes 1    512  Hkdf     [Derive]                                     N.derive(&kdf::HKDF);
     HKDF_KEY_GEN              = 0x402c HKDF     Bytes 1    512  None     [Generate]                                   N.makes(Make::Secret(KeyType::Hkdf));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Mode;
+
+    #[test]
+    fn a_clause_takes_away_a_usage_that_the_mechanism_has_and_only_where_it_binds() {
+        for row in MECHANISMS {
+            let usages = Mode::ALL.map(|mode| row.usages_under(Rulebook::of(mode)));
+            assert_eq!(usages[..2], [row.usages; 2], "{}", row.name);
+            match row.barred {
+                None => assert_eq!(usages[2], row.usages, "{}", row.name),
+                Some(Bar { usage, clause }) => {
+                    assert!(row.usages.has(usage) && row.bar(usage) == Some(clause), "{}", row.name);
+                    assert_eq!(usages[2], row.usages.without(usage), "{}", row.name);
+                }
+            }
+        }
+    }
+
+    /// Rule R15: from these the base key can be computed, or related keys made.
+    #[test]
+    fn enforce_offers_no_derivation_that_gives_its_base_key_away() {
+        let offered = |row: &&Mechanism| row.usages_under(Rulebook::of(Mode::Enforce)).has(Usage::Derive);
+        let names: Vec<_> = MECHANISMS.iter().filter(offered).map(|row| row.name).collect();
+        assert_eq!(names, ["ECDH1_DERIVE", "ECDH1_COFACTOR_DERIVE", "HKDF_DERIVE"]);
+    }
 }

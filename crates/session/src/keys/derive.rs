@@ -1,13 +1,16 @@
 //! C_DeriveKey, section 5.18.5; rule R15.
 
+use std::iter::once;
 use std::sync::Arc;
 
-use claviger_crypto::{HkdfParams, Params, Secret};
+use claviger_crypto::{DataParams, HkdfParams, Key, Params, Secret};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::{HkdfParameter, HkdfSalt, Mechanism, Usage};
 use claviger_rules::policy::Action;
-use claviger_rules::{AttributeType, Error, KeyType, ObjectClass, Parameter, Refusal, Template, Value};
+use claviger_rules::{AttributeType, Error, KeyType, Object, ObjectClass, Parameter, Refusal, Template, Value};
 
+use super::params;
+use super::wrap::check_key;
 use crate::fault::{self, Function};
 use crate::object::{self, Entry};
 use crate::session::Caller;
@@ -18,7 +21,7 @@ impl Session {
     ///
     /// # Errors
     /// CKR_KEY_HANDLE_INVALID, CKR_KEY_FUNCTION_NOT_PERMITTED, the template's errors, CKR_MECHANISM_INVALID,
-    /// CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE.
+    /// CKR_MECHANISM_PARAM_INVALID, CKR_KEY_TYPE_INCONSISTENT, CKR_KEY_SIZE_RANGE, CKR_DATA_LEN_RANGE.
     pub fn derive_key(&self, call: MechanismCall, base: ObjectHandle, template: Template) -> Result<ObjectHandle> {
         self.call("C_DeriveKey", |caller| caller.derive(call, base, template))
     }
@@ -29,38 +32,30 @@ impl Caller<'_> {
         let row = self.mechanism(&call, Usage::Derive);
         let known = row.as_ref().ok().copied();
         let class = Some(ObjectClass::SecretKey);
-        let unknown = Origin { birth: Birth::Derive, class, key_type: None, mechanism: None, parents: &[] };
+        let mechanism = known.map(|row| row.id);
+        let unknown = Origin { birth: Birth::Derive, class, key_type: None, mechanism, parents: &[] };
         self.may_make(&unknown, &template)?;
-        let (entry, secret) = self.parent(base, known)?;
-        let (salt_entry, salt) = match &call.parameter {
-            Ok(Parameter::Hkdf(HkdfParameter { salt: HkdfSalt::Key(handle), .. })) => {
-                let (entry, value) = self.parent(ObjectHandle(*handle), known)?;
-                (Some(entry), Some(value))
-            }
-            _ => (None, None),
-        };
-        let mut parents = vec![&entry.object];
-        parents.extend(salt_entry.iter().map(|entry| &entry.object));
+        let (entry, base) = self.parent(base, known)?;
+        let named = call.parameter.as_ref().ok().and_then(Parameter::key);
+        let other = named.map(|handle| self.parent(ObjectHandle(handle), known)).transpose()?;
+        let entries = once(&entry).chain(other.iter().map(|(entry, _)| entry));
+        let parents: Vec<&Object> = entries.map(|entry| &entry.object).collect();
         let key_type = named_type(&template, &entry)?;
         let origin = Origin { key_type: Some(key_type), parents: &parents, ..unknown };
         let unborn = self.conceive(&origin, template)?;
-        let row = row?;
-        let Parameter::Hkdf(parameter) = call.parameter? else { return Err(Error::MechanismParamInvalid.into()) };
-        let len = length(key_type, &parameter, &unborn.newborn.attributes)?;
-        let engine = row.engine.derive.ok_or(Error::MechanismInvalid)?;
-        let value = engine
-            .derive(&secret, &hkdf(parameter, salt), len)
-            .map_err(|error| fault::crypto(Function::Derive, error))?;
+        let engine = row?.engine.derive.ok_or(Error::MechanismInvalid)?;
+        let params = derivation(call.parameter?, other.as_ref().map(|(_, key)| key.as_ref()));
+        let len = length(key_type, engine.natural_len(&base, &params), &params, &unborn.newborn.attributes)?;
+        let value = engine.derive(&base, &params, len).map_err(|error| fault::crypto(Function::Derive, error))?;
         let key = object::secret(key_type, value)?;
         self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
     }
 
-    fn parent(&self, handle: ObjectHandle, row: Option<&Mechanism>) -> Result<(Arc<Entry>, Arc<claviger_crypto::Key>)> {
+    fn parent(&self, handle: ObjectHandle, row: Option<&Mechanism>) -> Result<(Arc<Entry>, Arc<Key>)> {
         let (entry, permit) = self.permitted_key(Action::Derive, handle, row)?;
         let key = entry.key(&permit)?;
-        if key.value().is_none() || row.is_some_and(|row| !entry.object.key_type().is_some_and(|kind| row.takes(kind)))
-        {
-            return Err(Refusal::standard(Error::KeyTypeInconsistent, "HKDF derives from secret keys"));
+        if let Some(row) = row {
+            check_key(row, &entry, &key, Function::Derive)?;
         }
         Ok((entry, key))
     }
@@ -76,28 +71,38 @@ fn named_type(template: &Template, base: &Entry) -> Result<KeyType> {
     KeyType::from_id(id).filter(|key_type| key_type.is_secret()).ok_or(Error::TemplateInconsistent.into())
 }
 
-/// The length of the derived key: VALUE_LEN, or the hash's length when only the extract step is done.
-fn length(key_type: KeyType, parameter: &HkdfParameter, template: &Template) -> Result<usize> {
-    match template.ulong(AttributeType::VALUE_LEN) {
-        Some(asked) => {
-            usize::try_from(asked).ok().filter(|len| object::takes_len(key_type, *len)).ok_or(object::LENGTH)
+/// The length of the derived key: VALUE_LEN, or all that the mechanism gives. Section 6.43 asks for the length where the
+/// key type leaves a choice, as AES does and generic secrets, which have any, do not; HKDF's first step gives one length.
+fn length(key_type: KeyType, natural: Option<usize>, params: &Params, template: &Template) -> Result<usize> {
+    if let Some(asked) = template.ulong(AttributeType::VALUE_LEN) {
+        return usize::try_from(asked).ok().filter(|len| object::takes_len(key_type, *len)).ok_or(object::LENGTH);
+    }
+    let has_choice = key_type == KeyType::Aes && !matches!(params, Params::Hkdf(_));
+    match natural.filter(|_| !has_choice) {
+        Some(len) if len > object::MAX_SECRET_LEN => {
+            Err(fault::crypto(Function::Derive, claviger_crypto::Error::KeySize))
         }
-        None if parameter.extract && !parameter.expand => Ok(0),
+        Some(len) => Ok(len),
         None => Err(Refusal::standard(Error::TemplateIncomplete, "the template must name CKA_VALUE_LEN")),
     }
 }
 
-fn hkdf(parameter: HkdfParameter, salt_key: Option<Arc<claviger_crypto::Key>>) -> Params {
-    let salt = match parameter.salt {
+/// The parameters with the value of the key that they name.
+fn derivation(parameter: Parameter, other: Option<&Key>) -> Params {
+    let value = other.and_then(Key::value).map(Secret::duplicate);
+    match parameter {
+        Parameter::Hkdf(parameter) => Params::Hkdf(hkdf(parameter, value)),
+        Parameter::Key(_) => value.map_or(Params::None, |data| Params::Data(DataParams { data })),
+        other => params(&other),
+    }
+}
+
+fn hkdf(parameter: HkdfParameter, salt_key: Option<Secret>) -> HkdfParams {
+    let HkdfParameter { extract, expand, hash, salt, info } = parameter;
+    let salt = match salt {
         HkdfSalt::Null => None,
         HkdfSalt::Data(bytes) => Some(Secret::new(bytes)),
-        HkdfSalt::Key(_) => salt_key.and_then(|key| key.value().map(Secret::duplicate)),
+        HkdfSalt::Key(_) => salt_key,
     };
-    Params::Hkdf(HkdfParams {
-        extract: parameter.extract,
-        expand: parameter.expand,
-        hash: parameter.hash,
-        salt,
-        info: parameter.info,
-    })
+    HkdfParams { extract, expand, hash, salt, info }
 }

@@ -7,7 +7,7 @@ mod wrap;
 
 use claviger_crypto::Params;
 use claviger_rules::mechanism::{Mechanism, Usage};
-use claviger_rules::{Error, Mode, Parameter, Refusal, Rule};
+use claviger_rules::{Error, Parameter, Refusal};
 
 use crate::session::Caller;
 use crate::{MechanismCall, Result};
@@ -18,16 +18,15 @@ impl Caller<'_> {
     /// # Errors
     /// CKR_MECHANISM_INVALID.
     pub(crate) fn mechanism(&self, call: &MechanismCall, usage: Usage) -> Result<&'static Mechanism> {
-        let row = call.id.row().filter(|row| row.usages_in(self.rules().mode()).has(usage)).ok_or(
-            Refusal::standard(Error::MechanismInvalid, "the token does not have this mechanism for this function"),
-        )?;
-        if self.shadow().is_some() && !row.usages_in(Mode::Enforce).has(usage) {
-            let rule = if usage == Usage::Derive { Rule::R15 } else { Rule::R10 };
-            self.note(Some(Refusal::new(
-                Error::MechanismInvalid,
-                rule,
-                "this mechanism exists only outside `enforce`",
-            )));
+        let row = call.id.row().filter(|row| row.usages.has(usage)).ok_or(Refusal::standard(
+            Error::MechanismInvalid,
+            "the token does not have this mechanism for this function",
+        ))?;
+        let refusal = row.bar(usage).map(|clause| Refusal::new(Error::MechanismInvalid, clause.rule(), clause.says()));
+        match refusal {
+            Some(refusal) if !row.usages_under(self.rules()).has(usage) => return Err(refusal),
+            Some(_) if self.shadow().is_some() => self.note(refusal),
+            _ => {}
         }
         Ok(row)
     }
@@ -36,11 +35,15 @@ impl Caller<'_> {
 /// The parameters of a mechanism that takes no key handle in them.
 pub(crate) fn params(parameter: &Parameter) -> Params {
     match parameter {
-        Parameter::None | Parameter::Hkdf(_) => Params::None,
+        Parameter::None | Parameter::Hkdf(_) | Parameter::Key(_) => Params::None,
         Parameter::Iv(iv) => Params::Iv(*iv),
         Parameter::Gcm(gcm) => Params::Gcm(gcm.clone()),
         Parameter::Pss(pss) => Params::Pss(*pss),
         Parameter::Oaep(oaep) => Params::Oaep(oaep.clone()),
         Parameter::KeyWrapIv(iv) => Params::KeyWrapIv(iv.clone()),
+        Parameter::Ecdh(ecdh) => Params::Ecdh(ecdh.clone()),
+        Parameter::Data(data) => Params::Data(data.clone()),
+        Parameter::CbcData(data) => Params::CbcData(data.clone()),
+        Parameter::FirstBit(bit) => Params::FirstBit(*bit),
     }
 }

@@ -81,7 +81,7 @@ impl Caller<'_> {
         self.permitted_with(action, handle, |_, object, facts| {
             use_facts(action, row, object, facts);
             facts.strict_mechanism = is_strict(action, call);
-            facts.oracle = row.is_some_and(|row| row.unwrap_is_oracle);
+            facts.oracle = row.is_some_and(|row| row.bar(Usage::Unwrap).is_some());
         })
     }
 

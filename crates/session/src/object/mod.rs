@@ -22,7 +22,7 @@ use claviger_rules::{AttributeType, Error, Object, Refusal, Template};
 pub use self::attributes::Answer;
 pub(crate) use self::enrol::Unborn;
 pub(crate) use self::entry::Entry;
-pub(crate) use self::material::{LENGTH, curve, secret, takes_len};
+pub(crate) use self::material::{LENGTH, MAX_SECRET_LEN, curve, secret, takes_len};
 pub(crate) use self::store::belongings;
 pub(crate) use self::view::View;
 use crate::session::{Caller, World};

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use claviger_rules::mechanism::MECHANISMS;
-use claviger_rules::{Error, KeyType, MechanismType, Refusal};
+use claviger_rules::{Error, KeyType, MechanismType, Refusal, Rulebook};
 use claviger_store::{MAX_PIN_LEN, MIN_PIN_LEN, Settings, User};
 use time::OffsetDateTime;
 
@@ -70,19 +70,27 @@ impl Token {
         flags | bit(low, flag::SO_PIN_COUNT_LOW) | bit(last, flag::SO_PIN_FINAL_TRY) | bit(locked, flag::SO_PIN_LOCKED)
     }
 
-    /// C_GetMechanismList.
+    /// C_GetMechanismList: what is good for anything in the token's mode.
     pub(crate) fn mechanisms(&self) -> Vec<MechanismType> {
-        MECHANISMS.iter().map(|row| row.id).collect()
+        let rules = Rulebook::of(self.mode());
+        MECHANISMS.iter().filter(|row| !row.usages_under(rules).is_empty()).map(|row| row.id).collect()
     }
 
     /// C_GetMechanismInfo. What the flags promise, the token's mode allows.
     pub(crate) fn mechanism_info(&self, id: MechanismType) -> Result<MechanismInfo> {
-        let row =
-            id.row().ok_or(Refusal::standard(Error::MechanismInvalid, "the token does not have this mechanism"))?;
-        let curves = if row.takes(KeyType::Ec) { flag::EC_F_P | flag::EC_NAMEDCURVE | flag::EC_UNCOMPRESS } else { 0 };
-        Ok(MechanismInfo { min: row.min, max: row.max, flags: row.usages_in(self.mode()).0 | curves })
+        let rules = Rulebook::of(self.mode());
+        let (row, usages) = id
+            .row()
+            .map(|row| (row, row.usages_under(rules)))
+            .filter(|(_, usages)| !usages.is_empty())
+            .ok_or(Refusal::standard(Error::MechanismInvalid, "the token does not have this mechanism"))?;
+        let curves = if row.takes(KeyType::Ec) { CURVES } else { 0 };
+        Ok(MechanismInfo { min: row.min, max: row.max, flags: usages.0 | curves })
     }
 }
+
+/// What the token can do with curves (section 6.3).
+const CURVES: u64 = flag::EC_F_P | flag::EC_NAMEDCURVE | flag::EC_UNCOMPRESS | flag::EC_COMPRESS;
 
 /// CKF_*_PIN_COUNT_LOW, FINAL_TRY and LOCKED of a default user, who may not exist.
 fn pin_state(user: Option<&User>, settings: &Settings) -> [bool; 3] {

@@ -274,3 +274,90 @@ fn hkdf_needs_a_step_a_hash_and_true_booleans() {
     let extract = CK_HKDF_PARAMS { bExpand: CK_FALSE, ..with_info };
     assert!(matches!(parse(CKM_HKDF_DERIVE, &extract), Ok(Parameter::Hkdf(hkdf)) if hkdf.info.is_empty()));
 }
+
+fn ecdh(shared: &mut [u8], public: &mut [u8]) -> CK_ECDH1_DERIVE_PARAMS {
+    CK_ECDH1_DERIVE_PARAMS {
+        kdf: CKD_SHA256_KDF,
+        ulSharedDataLen: ulong(shared.len()),
+        pSharedData: shared.as_mut_ptr(),
+        ulPublicDataLen: ulong(public.len()),
+        pPublicData: public.as_mut_ptr(),
+    }
+}
+
+#[test]
+fn ecdh_brings_a_point_and_shared_data_only_with_a_key_derivation_function() {
+    let (mut shared, mut public) = (*b"shared", *b"point");
+    let params = ecdh(&mut shared, &mut public);
+    let numbers = [CKD_SHA1_KDF, CKD_SHA224_KDF, CKD_SHA256_KDF, CKD_SHA384_KDF, CKD_SHA512_KDF];
+    for (number, expected) in numbers.into_iter().zip(Hash::ALL) {
+        for id in [CKM_ECDH1_DERIVE, CKM_ECDH1_COFACTOR_DERIVE] {
+            let Ok(Parameter::Ecdh(parsed)) = parse(id, &CK_ECDH1_DERIVE_PARAMS { kdf: number, ..params }) else {
+                panic!("not ECDH")
+            };
+            assert_eq!((parsed.kdf, parsed.shared_info.as_slice()), (Some(expected), &b"shared"[..]));
+            assert_eq!(parsed.public, b"point");
+        }
+    }
+    let bare = CK_ECDH1_DERIVE_PARAMS { kdf: CKD_NULL, pSharedData: ptr::null_mut(), ulSharedDataLen: 0, ..params };
+    assert!(matches!(parse(CKM_ECDH1_DERIVE, &bare), Ok(Parameter::Ecdh(parsed)) if parsed.kdf.is_none()));
+    invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { kdf: CKD_NULL, ..params });
+    for kdf in [0, CKD_SHA1_KDF_ASN1, CKD_SHA256_KDF_SP800, CKD_SHA3_256_KDF, CK_ULONG::MAX] {
+        invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { kdf, ..params });
+    }
+    invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { pPublicData: ptr::null_mut(), ..params });
+    invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { pSharedData: ptr::null_mut(), ..params });
+    invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { ulPublicDataLen: CK_ULONG::MAX, ..params });
+    invalid(CKM_ECDH1_DERIVE, &CK_ECDH1_DERIVE_PARAMS { ulSharedDataLen: 1 << 40, ..params });
+    invalid(CKM_ECDH1_DERIVE, &[0_u8; 39]);
+    invalid(CKM_ECDH1_DERIVE, &());
+}
+
+#[test]
+fn a_derivation_with_data_brings_it_where_its_structure_says() {
+    let mut text = *b"data";
+    let params = CK_KEY_DERIVATION_STRING_DATA { pData: text.as_mut_ptr(), ulLen: 4 };
+    let ids =
+        [CKM_CONCATENATE_BASE_AND_DATA, CKM_CONCATENATE_DATA_AND_BASE, CKM_XOR_BASE_AND_DATA, CKM_AES_ECB_ENCRYPT_DATA];
+    let empty = CK_KEY_DERIVATION_STRING_DATA { pData: ptr::null_mut(), ulLen: 0 };
+    for id in ids {
+        assert!(matches!(parse(id, &params), Ok(Parameter::Data(parsed)) if parsed.data.ct_eq(b"data")));
+        assert!(matches!(parse(id, &empty), Ok(Parameter::Data(parsed)) if parsed.data.is_empty()));
+        invalid(id, &CK_KEY_DERIVATION_STRING_DATA { pData: ptr::null_mut(), ..params });
+        invalid(id, &CK_KEY_DERIVATION_STRING_DATA { ulLen: CK_ULONG::MAX, ..params });
+        invalid(id, &CK_KEY_DERIVATION_STRING_DATA { ulLen: (16 << 20) + 1, ..params });
+        invalid(id, &[0_u8; 15]);
+        invalid(id, &());
+    }
+    let cbc = CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv: [7; 16], pData: text.as_mut_ptr(), length: 4 };
+    let parsed = parse(CKM_AES_CBC_ENCRYPT_DATA, &cbc);
+    assert!(matches!(parsed, Ok(Parameter::CbcData(parsed)) if parsed.iv == [7; 16] && parsed.data == b"data"));
+    invalid(CKM_AES_CBC_ENCRYPT_DATA, &CK_AES_CBC_ENCRYPT_DATA_PARAMS { pData: ptr::null_mut(), ..cbc });
+    invalid(CKM_AES_CBC_ENCRYPT_DATA, &CK_AES_CBC_ENCRYPT_DATA_PARAMS { length: CK_ULONG::MAX, ..cbc });
+    invalid(CKM_AES_CBC_ENCRYPT_DATA, &params);
+}
+
+#[test]
+fn a_second_key_and_a_first_bit_are_one_number() {
+    let number: CK_ULONG = 77;
+    assert!(matches!(parse(CKM_CONCATENATE_BASE_AND_KEY, &number), Ok(Parameter::Key(77))));
+    assert!(matches!(parse(CKM_EXTRACT_KEY_FROM_KEY, &number), Ok(Parameter::FirstBit(77))));
+    for id in [CKM_CONCATENATE_BASE_AND_KEY, CKM_EXTRACT_KEY_FROM_KEY] {
+        invalid(id, &0_u32);
+        invalid(id, &[0_u8; 9]);
+        invalid(id, &());
+        let null = CK_MECHANISM { mechanism: id, pParameter: ptr::null_mut(), ulParameterLen: 8 };
+        assert_eq!(error(parse_at(&null, Usage::Derive)), Some(Error::MechanismParamInvalid));
+    }
+}
+
+#[test]
+fn an_unaligned_structure_of_a_derivation_is_read_all_the_same() {
+    let (mut shared, mut public) = (*b"shared", *b"point");
+    let mut memory = [0_u8; 1 + size_of::<CK_ECDH1_DERIVE_PARAMS>()];
+    let start = memory.as_mut_ptr().wrapping_add(1).cast::<CK_ECDH1_DERIVE_PARAMS>();
+    // SAFETY: within `memory`.
+    unsafe { start.write_unaligned(ecdh(&mut shared, &mut public)) };
+    let own = CK_MECHANISM { mechanism: CKM_ECDH1_DERIVE, pParameter: start.cast(), ulParameterLen: 40 };
+    assert!(matches!(parse_at(&own, Usage::Derive), Ok(Parameter::Ecdh(parsed)) if parsed.public == b"point"));
+}
