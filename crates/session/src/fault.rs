@@ -5,11 +5,19 @@
 //! tag is CKR_ENCRYPTED_DATA_INVALID.
 
 use claviger_crypto::Error as CryptoError;
-use claviger_rules::{Error, Refusal};
+use claviger_rules::{Error, Refusal, Rule};
 use claviger_store::Error as StoreError;
 
 /// What the caller of a store learns.
 pub(crate) const fn store(error: StoreError) -> Refusal {
+    let rule = match error {
+        StoreError::ActUnknown
+        | StoreError::ActsFull
+        | StoreError::NotApproved
+        | StoreError::QuorumInvalid
+        | StoreError::QuorumOutOfReach => Rule::Quorum,
+        _ => Rule::Standard,
+    };
     let (error, reason) = match error {
         StoreError::Uninitialized => (Error::TokenNotRecognized, "the slot holds no token; initialise it first"),
         StoreError::PinIncorrect => (Error::PinIncorrect, "wrong PIN or unknown user"),
@@ -33,9 +41,10 @@ pub(crate) const fn store(error: StoreError) -> Refusal {
         StoreError::ActsFull => (Error::ActionProhibited, "too many acts are pending; withdraw some first"),
         StoreError::NotApproved => (Error::ActionProhibited, "only who filed or approved an act withdraws from it"),
         StoreError::QuorumInvalid => (Error::ArgumentsBad, "a quorum is at least 1, and approvals wait 1 to 720 hours"),
-        StoreError::QuorumOutOfReach => {
-            (Error::ActionProhibited, "fewer security officers than the quorum asks for would be left")
-        }
+        StoreError::QuorumOutOfReach => (
+            Error::ActionProhibited,
+            "the quorum would ask for more security officers than there are; locked ones do not count",
+        ),
         StoreError::ModeLoosened => (Error::ActionProhibited, "a token's policy mode can only be tightened"),
         StoreError::Damaged => (Error::DeviceError, "a record of the token is damaged; `claviger doctor` names it"),
         StoreError::NewerFormat => {
@@ -52,7 +61,7 @@ pub(crate) const fn store(error: StoreError) -> Refusal {
         StoreError::Random => (Error::DeviceError, "the system's random generator failed"),
         StoreError::Internal => (Error::GeneralError, "internal failure of the store"),
     };
-    Refusal::standard(error, reason)
+    Refusal::new(error, rule, reason)
 }
 
 /// The functions that call an algorithm, as far as their return values differ.

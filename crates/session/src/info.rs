@@ -2,6 +2,7 @@
 //! Not how they are laid out in C.
 
 use claviger_rules::{Mode, Role};
+use claviger_store::Quorum;
 
 use crate::SlotId;
 
@@ -93,6 +94,8 @@ pub struct TokenInfo {
     pub serial: String,
     /// The policy mode, which is no part of CK_TOKEN_INFO; none while the slot is not initialised.
     pub mode: Option<Mode>,
+    /// How many security officers an act takes, likewise.
+    pub quorum: Option<Quorum>,
     /// CKF_*.
     pub flags: u64,
     /// The limit, or [`EFFECTIVELY_INFINITE`].

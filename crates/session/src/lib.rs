@@ -22,7 +22,7 @@ mod token;
 
 pub use audit::Tell;
 pub use call::MechanismCall;
-pub use claviger_store::Cost;
+pub use claviger_store::{Cost, Quorum};
 pub use config::{Config, ConfigError};
 pub use handle::{ObjectHandle, SessionHandle, SlotId};
 pub use info::{
@@ -32,7 +32,7 @@ pub use library::{Initialize, Library};
 pub use object::Answer;
 pub use room::Room;
 pub use session::{Session, UserType};
-pub use token::Token;
+pub use token::{Approved, PendingAct, PendingActs, Token};
 
 /// The result of a call: the refusal carries the CKR number, the rule behind it and a sentence.
 pub type Result<T> = core::result::Result<T, claviger_rules::Refusal>;

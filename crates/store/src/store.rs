@@ -6,8 +6,8 @@ use std::sync::Arc;
 use claviger_crypto::seal::SealKey;
 use claviger_rules::Mode;
 
-use crate::header::{Counters, Header, HeaderChange, Settings};
-use crate::keys::{self, KEY_LEN, Keys};
+use crate::header::{Counters, Header, Settings};
+use crate::keys::{self, KEY_LEN};
 use crate::log::{self, Changes, Parts, What};
 use crate::object::{self, Author, Change, Committed, Loaded, Object, ObjectId};
 use crate::quorum::Quorum;
@@ -100,25 +100,6 @@ impl Store {
             let officer = Record { name, role, failures: 0, born, reset: born, lock };
             officer.put(change, &self.device, token, id)?;
             log::note(change, &self.device, token, &Parts { header: true, users: true, objects: Vec::new() })?;
-            Ok(header)
-        })
-    }
-
-    /// Changes the header and, in the same transaction, objects; `seen` is the generation by which the
-    /// caller chose the objects (a tightened mode strips TRUSTED from all that are not born in it).
-    ///
-    /// # Errors
-    /// `ModeLoosened`; `Conflict` when any object was changed after `seen`; those of [`Store::commit`].
-    pub fn change_header(&self, keys: &Keys, new: &HeaderChange, seen: u64, objects: &[Change]) -> Result<Header> {
-        storage::write(self.storage.as_ref(), |change| {
-            let author = Author::User(keys);
-            let header = self.admit(change, author)?.changed(new)?;
-            self.unchanged_since(change, keys.token, seen)?;
-            header.put(change, &self.device)?;
-            // Unknown names must go on to take as long as known ones.
-            Record::decoy(&header.settings)?.put(change, &self.device, header.token, Record::DECOY)?;
-            let objects = self.apply(change, author, objects)?;
-            log::note(change, &self.device, header.token, &Parts { header: true, users: true, objects })?;
             Ok(header)
         })
     }

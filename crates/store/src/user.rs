@@ -28,7 +28,7 @@ pub struct User {
     pub locked: bool,
     /// The generation that made the user.
     pub born: u64,
-    /// The generation in which somebody else last set the PIN ([`crate::Store::set_pin`]). A login ends when it changes.
+    /// The generation in which somebody else last set the PIN. A login ends when it changes.
     pub reset: u64,
 }
 

@@ -1,12 +1,13 @@
-//! Managing users. Who may do so is the policy table's business, not this file's.
+//! Managing users. Who may do so is the policy table's business, not this file's. Ending a user, and all that concerns
+//! security officers, takes a quorum: [`crate::quorum`].
 
 use claviger_rules::{Role, UserId};
 
 use crate::header::{Counters, Header};
 use crate::keys::Keys;
 use crate::log::{self, Parts};
-use crate::object::{Author, Change};
-use crate::storage::{self, Table, Transaction};
+use crate::object::Author;
+use crate::storage;
 use crate::store::Store;
 use crate::user::{self, Name, PinLock, Record, User};
 use crate::{Error, Result};
@@ -27,8 +28,11 @@ impl Store {
     /// Makes a user. `keys` are those of the login that does it.
     ///
     /// # Errors
-    /// `NameInvalid`, `NameTaken`, `PinLength`, `UserGone`, `TokenChanged`.
+    /// `ActNeeded` for a security officer ([`Store::new_officer`]); `NameInvalid`, `NameTaken`, `PinLength`, `UserGone`, `TokenChanged`.
     pub fn create_user(&self, keys: &Keys, name: &str, role: Role, pin: &[u8]) -> Result<User> {
+        if role.is_so() {
+            return Err(Error::ActNeeded);
+        }
         let name = Name::parse(name)?;
         let (id, cost) = self.reserve(keys, &name)?;
         // Outside every transaction: it takes long.
@@ -47,62 +51,37 @@ impl Store {
         })
     }
 
-    /// Ends a user and, in the same transaction, the objects in `objects`; `seen` is the generation by
-    /// which the caller knows that the user owns no others.
+    /// Sets another user's PIN and takes its count of wrong PINs back. The user's logins end ([`User::reset`]).
     ///
     /// # Errors
-    /// `UserUnknown`; `Conflict` when any object was changed after `seen`; those of [`Store::commit`].
-    pub fn delete_user(&self, keys: &Keys, id: UserId, seen: u64, objects: &[Change]) -> Result<()> {
-        self.change_user(keys, id, |change, header, _| {
-            self.unchanged_since(change, header.token, seen)?;
-            change.delete(Table::Users, &id.0.to_be_bytes())?;
-            let objects = self.apply(change, Author::User(keys), objects)?;
-            Ok(Parts { objects, ..Parts::USERS })
-        })
-    }
-
-    /// Sets another user's PIN and takes its count of wrong PINs back. The user's logins end
-    /// ([`User::reset`]), those of `keys` too if it is the same user: that is what
-    /// [`Store::change_pin`] is for.
-    ///
-    /// # Errors
-    /// `UserUnknown`, `PinLength`, `UserGone`, `TokenChanged`.
+    /// `ActNeeded` for a security officer ([`Store::new_lock`]); `UserUnknown`, `PinLength`, `UserGone`, `TokenChanged`.
     pub fn set_pin(&self, keys: &Keys, id: UserId, pin: &[u8]) -> Result<()> {
         let cost = self.header()?.ok_or(Error::Uninitialized)?.settings.cost;
         let lock = PinLock::close(pin, cost, &keys.secret, keys.token, id)?;
-        self.change_user(keys, id, |change, header, mut record| {
-            (record.lock, record.failures, record.reset) = (lock, 0, change.generation());
-            record.put(change, &self.device, header.token, id)?;
-            Ok(Parts::USERS)
-        })
+        self.change_user(keys, id, |user, generation| (user.lock, user.failures, user.reset) = (lock, 0, generation))
     }
 
     /// Takes a user's count of wrong PINs back.
     ///
     /// # Errors
-    /// `UserUnknown`, `UserGone`, `TokenChanged`.
+    /// `ActNeeded` for a security officer; `UserUnknown`, `UserGone`, `TokenChanged`.
     pub fn unlock(&self, keys: &Keys, id: UserId) -> Result<()> {
-        self.change_user(keys, id, |change, header, mut record| {
-            record.failures = 0;
-            record.put(change, &self.device, header.token, id)?;
-            Ok(Parts::USERS)
-        })
+        self.change_user(keys, id, |user, _| user.failures = 0)
     }
 
-    fn change_user(
-        &self,
-        keys: &Keys,
-        id: UserId,
-        act: impl FnOnce(&mut dyn Transaction, &Header, Record) -> Result<Parts>,
-    ) -> Result<()> {
+    fn change_user(&self, keys: &Keys, id: UserId, edit: impl FnOnce(&mut Record, u64)) -> Result<()> {
         if id == Record::DECOY {
             return Err(Error::UserUnknown);
         }
         storage::write(self.storage.as_ref(), |change| {
             let header = self.admit(change, Author::User(keys))?;
-            let record = Record::get(change, &self.device, header.token, id)?;
-            let parts = act(change, &header, record)?;
-            log::note(change, &self.device, header.token, &parts)
+            let mut record = Record::get(change, &self.device, header.token, id)?;
+            if record.role.is_so() {
+                return Err(Error::ActNeeded);
+            }
+            edit(&mut record, change.generation());
+            record.put(change, &self.device, header.token, id)?;
+            log::note(change, &self.device, header.token, &Parts::USERS)
         })
     }
 

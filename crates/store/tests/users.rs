@@ -6,8 +6,8 @@ mod common;
 use std::time::{Duration, Instant};
 
 use claviger_rules::{Mode, Role, UserId};
-use claviger_store::{Author, Cost, Error, HeaderChange, Login, NewToken, Result, Settings, Store};
-use common::{PIN, SO_PIN, Token, create, make, new_token};
+use claviger_store::{Act, Author, Cost, Error, Header, HeaderChange, Login, NewToken, Result, Settings, Store};
+use common::{PIN, SO_PIN, Token, alone, create, make, new_token};
 
 fn failure(result: Result<Login>) -> Option<Error> {
     result.err()
@@ -213,15 +213,25 @@ fn a_pin_set_by_another_ends_logins_and_keeps_objects() {
 }
 
 #[test]
+fn security_officers_are_made_and_changed_by_acts_of_the_quorum_alone() {
+    let token = Token::new();
+    let so = token.so();
+    assert_eq!(token.store.create_user(&so, "sol", Role::SecurityOfficer, PIN), Err(Error::ActNeeded));
+    assert_eq!(token.store.set_pin(&so, so.user(), PIN), Err(Error::ActNeeded));
+    assert_eq!(token.store.unlock(&so, so.user()), Err(Error::ActNeeded));
+    assert_eq!(token.store.users().unwrap().len(), 1);
+}
+
+#[test]
 fn a_deleted_user_is_gone_and_its_id_never_comes_back() {
     let token = Token::new();
     let so = token.so();
     let keys = token.app();
     let seen = token.store.generation().unwrap();
-    token.store.delete_user(&so, keys.user(), seen, &[]).unwrap();
+    alone(&token.store, &so, &Act::DeleteUser(keys.user()), seen, &[]).unwrap();
     assert_eq!(token.store.commit(Author::User(&keys), &[create(false, b"x")]), Err(Error::UserGone));
     assert_eq!(failure(token.store.login(false, "app1", PIN)), Some(Error::PinIncorrect));
-    assert_eq!(token.store.delete_user(&so, keys.user(), seen, &[]), Err(Error::UserUnknown));
+    assert_eq!(alone(&token.store, &so, &Act::DeleteUser(keys.user()), seen, &[]), Err(Error::UserUnknown));
     assert_eq!(token.store.unlock(&so, UserId(0)), Err(Error::UserUnknown));
     let again = token.add_user("app1");
     assert!(again.id > keys.user());
@@ -236,10 +246,10 @@ fn a_user_is_deleted_with_its_objects_or_not_at_all() {
     let delete = || [claviger_store::Change::Delete { id, expected }];
     let seen = token.store.generation().unwrap();
     make(&token.store, Author::User(&keys), true, b"made meanwhile");
-    assert_eq!(token.store.delete_user(&so, keys.user(), seen, &delete()), Err(Error::Conflict));
+    assert_eq!(alone(&token.store, &so, &Act::DeleteUser(keys.user()), seen, &delete()), Err(Error::Conflict));
     assert_eq!(token.store.load(Author::User(&keys)).unwrap().objects.len(), 2);
     let seen = token.store.generation().unwrap();
-    token.store.delete_user(&so, keys.user(), seen, &delete()).unwrap();
+    alone(&token.store, &so, &Act::DeleteUser(keys.user()), seen, &delete()).unwrap();
     assert_eq!(common::bodies(&token.store.load(Author::User(&so)).unwrap()), [b"made meanwhile"]);
 }
 
@@ -282,11 +292,13 @@ fn a_mode_is_only_tightened() {
     let so = store.login(true, "so", SO_PIN).unwrap().keys;
     let set = |mode| {
         let seen = store.generation().unwrap();
-        store.change_header(&so, &HeaderChange { mode: Some(mode), ..HeaderChange::default() }, seen, &[])
+        let change = HeaderChange { mode: Some(mode), ..HeaderChange::default() };
+        alone(&store, &so, &Act::ChangeHeader(change), seen, &[])?;
+        Ok(store.header()?.unwrap().mode)
     };
-    assert_eq!(set(Mode::Audit).unwrap().mode, Mode::Audit);
+    assert_eq!(set(Mode::Audit), Ok(Mode::Audit));
     assert_eq!(set(Mode::Standard), Err(Error::ModeLoosened));
-    assert_eq!(set(Mode::Enforce).unwrap().mode, Mode::Enforce);
+    assert_eq!(set(Mode::Enforce), Ok(Mode::Enforce));
     assert_eq!(set(Mode::Audit), Err(Error::ModeLoosened));
     assert_eq!(store.header().unwrap().unwrap().mode, Mode::Enforce);
 }
@@ -297,12 +309,12 @@ fn a_header_changes_together_with_the_objects_that_were_seen() {
     let so = token.so();
     let (id, version) = make(&token.store, Author::User(&so), false, b"1");
     let seen = token.store.generation().unwrap();
-    let new = HeaderChange { max_pin_failures: Some(3), ..HeaderChange::default() };
-    let header = token.store.change_header(&so, &new, seen, &[common::replace(id, version, b"2")]).unwrap();
-    assert_eq!(header.settings, Settings { max_pin_failures: 3, cost: Cost::Quick });
-    assert_eq!(token.store.header(), Ok(Some(header)));
+    let new = Act::ChangeHeader(HeaderChange { max_pin_failures: Some(3), ..HeaderChange::default() });
+    alone(&token.store, &so, &new, seen, &[common::replace(id, version, b"2")]).unwrap();
+    let settings = Settings { max_pin_failures: 3, cost: Cost::Quick };
+    assert_eq!(token.store.header(), Ok(Some(Header { settings, ..token.header })));
     assert_eq!(common::bodies(&token.store.load(Author::User(&so)).unwrap()), [b"2"]);
-    assert_eq!(token.store.change_header(&so, &new, seen, &[]), Err(Error::Conflict), "an object changed since");
+    assert_eq!(alone(&token.store, &so, &new, seen, &[]), Err(Error::Conflict), "an object changed since");
 }
 
 #[test]

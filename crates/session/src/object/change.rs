@@ -44,7 +44,10 @@ impl Session {
                 let login = caller.login()?;
                 let (entry, changed) = caller.changed(handle, template.clone())?;
                 let after = matches!(entry.place, Place::Token { .. }).then(|| changed.clone());
-                let race = self.replace(login.as_deref(), &entry, changed)?;
+                let race = match trust_changes(&entry.object, &changed) {
+                    Some(trusted) => caller.decide_trust(login, &entry, changed, trusted)?,
+                    None => self.replace(login.as_deref(), &entry, changed)?,
+                };
                 if let (Race::Won, Some(after)) = (&race, &after) {
                     caller.tell_changed(&entry.object, after, &template);
                 }
@@ -93,9 +96,34 @@ impl Session {
     }
 }
 
+/// Which way TRUSTED changes, if it does.
+fn trust_changes(before: &Object, after: &Object) -> Option<bool> {
+    let trusted = after.flag(AttributeType::TRUSTED);
+    (trusted != before.flag(AttributeType::TRUSTED)).then_some(trusted)
+}
+
 impl Caller<'_> {
+    /// What changes TRUSTED is an act of the quorum.
+    fn decide_trust(
+        &self,
+        login: Option<Arc<LoggedIn>>,
+        entry: &Arc<Entry>,
+        changed: Object,
+        trusted: bool,
+    ) -> Result<Race> {
+        let token = self.session.token();
+        let officer = login.ok_or_else(|| fault::store(claviger_store::Error::UserGone))?;
+        let Place::Token { id, version } = entry.place else {
+            token.alone()?;
+            return self.session.replace(Some(&officer), entry, changed);
+        };
+        let change = Change::Replace { id, expected: version, body: codec::encode(&changed)? };
+        let won = token.decide_trust(self, &officer, (id, version), change, trusted)?;
+        Ok(if won { Race::Won } else { Race::Lost })
+    }
+
     /// The object as `template` would have it.
-    fn changed(&self, handle: ObjectHandle, mut template: Template) -> Result<(Arc<Entry>, Object)> {
+    pub(crate) fn changed(&self, handle: ObjectHandle, mut template: Template) -> Result<(Arc<Entry>, Object)> {
         let trust = template.remove(AttributeType::TRUSTED);
         let share = template.remove(AttributeType::CLAVIGER_SHARED_WITH);
         let (entry, _permit) = self.permitted(Action::Read, handle)?;

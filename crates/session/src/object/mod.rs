@@ -20,8 +20,9 @@ use claviger_rules::policy::{Action, Facts, Permit, Relation};
 use claviger_rules::{AttributeType, Error, Object, Refusal, Template};
 
 pub use self::attributes::Answer;
+pub(crate) use self::codec::{decode, encode};
 pub(crate) use self::enrol::Unborn;
-pub(crate) use self::entry::Entry;
+pub(crate) use self::entry::{Entry, Place};
 pub(crate) use self::material::{LENGTH, MAX_SECRET_LEN, curve, secret, takes_len};
 pub(crate) use self::store::belongings;
 pub(crate) use self::view::View;

@@ -141,6 +141,11 @@ impl View {
         self.read().entries.get(&handle).cloned()
     }
 
+    /// The handle of a token object, if the application sees it.
+    pub(crate) fn handle_of(&self, id: ObjectId) -> Option<ObjectHandle> {
+        self.read().by_id.get(&id).copied()
+    }
+
     /// Everything, oldest handle first.
     pub(crate) fn list(&self) -> Vec<Arc<Entry>> {
         let mut list: Vec<_> = self.read().entries.values().cloned().collect();

@@ -7,9 +7,12 @@
 mod login;
 mod name;
 mod pin;
+mod policy;
+mod quorum;
 mod refresh;
 mod slot;
 mod users;
+mod wording;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -22,6 +25,7 @@ use claviger_store::{Header, NewToken, Settings, Store, User};
 pub(crate) use self::login::LoggedIn;
 use self::login::Login;
 use self::name::Who;
+pub use self::quorum::{Approved, PendingAct, PendingActs};
 use crate::audit::Audit;
 use crate::object::View;
 use crate::session::table::Sessions;

@@ -40,6 +40,7 @@ impl Token {
             model: MODEL,
             serial: header.map(|header| text(&header.serial)).unwrap_or_default(),
             mode: header.map(|header| header.mode),
+            quorum: header.map(|header| header.quorum),
             flags: self.token_flags(),
             max_sessions: self.defaults.max_sessions,
             sessions: read_only.saturating_add(read_write),

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use claviger_audit::Kind;
 use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{Error, Refusal, Role};
-use claviger_store::User;
+use claviger_store::{Act, User};
 
 use super::{LoggedIn, Token, name};
-use crate::object::belongings;
 use crate::session::Caller;
 use crate::{Result, UserInfo, fault};
 
@@ -29,6 +28,10 @@ impl Token {
     pub(crate) fn create_user(&self, caller: &Caller<'_>, name: &str, role: Role, pin: &[u8]) -> Result<()> {
         let officer = self.administer(caller)?;
         name::check_new_pin(name, pin)?;
+        if role.is_so() {
+            let act = self.store.new_officer(&officer.keys, name, pin).map_err(fault::store)?;
+            return self.perform(caller, &officer, &act).map(drop);
+        }
         self.store.create_user(&officer.keys, name, role, pin).map_err(fault::store)?;
         caller.tell(Kind::UserCreated, None, |event| event.to(name).detail(role.name()));
         self.refresh()
@@ -39,21 +42,7 @@ impl Token {
     pub(crate) fn delete_user(&self, caller: &Caller<'_>, name: &str) -> Result<()> {
         let officer = self.administer(caller)?;
         let user = self.other_user(&officer, name)?;
-        loop {
-            let belongings = belongings(self, &officer, user.id)?;
-            if belongings.owns > 0 {
-                return Err(Refusal::standard(Error::ActionProhibited, "the user owns objects; destroy them first"));
-            }
-            match self.store.delete_user(&officer.keys, user.id, belongings.seen, &belongings.changes) {
-                // Somebody made or changed objects meanwhile: look again.
-                Err(claviger_store::Error::Conflict) => {}
-                ended => {
-                    ended.map_err(fault::store)?;
-                    caller.tell(Kind::UserDeleted, None, |event| event.to(&user.name));
-                    return self.refresh();
-                }
-            }
-        }
+        self.perform(caller, &officer, &Act::DeleteUser(user.id)).map(drop)
     }
 
     /// Gives another user a new PIN.
@@ -61,6 +50,10 @@ impl Token {
         let officer = self.administer(caller)?;
         let user = self.other_user(&officer, name)?;
         name::check_new_pin(&user.name, pin)?;
+        if user.role.is_so() {
+            let act = self.store.new_lock(&officer.keys, user.id, pin).map_err(fault::store)?;
+            return self.perform(caller, &officer, &act).map(drop);
+        }
         self.store.set_pin(&officer.keys, user.id, pin).map_err(fault::store)?;
         caller.tell(Kind::PinReset, None, |event| event.to(&user.name));
         self.refresh()
@@ -70,6 +63,10 @@ impl Token {
     pub(crate) fn unlock_user(&self, caller: &Caller<'_>, name: &str) -> Result<()> {
         let officer = self.administer(caller)?;
         let user = self.user_named(name).ok_or(UNKNOWN)?;
+        if user.role.is_so() {
+            let act = Act::UnlockOfficer { user: user.id, reset: user.reset };
+            return self.perform(caller, &officer, &act).map(drop);
+        }
         self.store.unlock(&officer.keys, user.id).map_err(fault::store)?;
         caller.tell(Kind::UserUnlocked, None, |event| event.to(&user.name));
         self.refresh()
@@ -78,7 +75,7 @@ impl Token {
     /// The security officer who asks.
     pub(crate) fn administer(&self, caller: &Caller<'_>) -> Result<Arc<LoggedIn>> {
         caller.ask(Action::Administer, |_| Facts::NONE)?;
-        self.login_state().ok_or_else(|| fault::store(claviger_store::Error::UserGone))
+        caller.login()?.ok_or_else(|| fault::store(claviger_store::Error::UserGone))
     }
 
     /// The user of that name, in any case.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use claviger_crypto::Secret;
 use claviger_rules::Mode;
-use claviger_store::{Author, Change, Cost, Header, Keys, Loaded, NewToken, ObjectId, Root, Settings, Store};
+use claviger_store::{
+    Act, Author, Change, Cost, Effects, Header, Keys, Loaded, NewToken, ObjectId, Outcome, Result, Root, Settings,
+    Store,
+};
 
 pub const LABEL: [u8; 32] = *b"unmistakable label of this token";
 pub const SO_PIN: &[u8] = b"12345678";
@@ -72,6 +75,13 @@ pub fn create(private: bool, body: &[u8]) -> Change {
 
 pub fn replace(id: ObjectId, expected: u64, body: &[u8]) -> Change {
     Change::Replace { id, expected, body: Secret::copy_of(body) }
+}
+
+/// Does an act on a token whose officers act alone; `objects` were chosen by the generation `seen`.
+pub fn alone(store: &Store, keys: &Keys, act: &Act, seen: u64, objects: &[Change]) -> Result<()> {
+    let outcome = store.perform(keys, act, Effects { seen, objects, mode: None }, 0)?;
+    assert!(matches!(outcome, Outcome::Done { act: None, .. }), "{outcome:?}");
+    Ok(())
 }
 
 /// Makes one object; its id and version.
