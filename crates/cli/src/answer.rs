@@ -15,12 +15,19 @@ pub(crate) struct Report {
     pub(crate) data: Value,
     /// For people, without the last line's end.
     pub(crate) text: String,
+    /// Whether what was asked for was done and its outcome is bad: exit status 1.
+    bad: bool,
 }
 
 impl Report {
     /// A report whose text is one sentence.
     pub(crate) fn new(data: Value, text: impl Into<String>) -> Self {
-        Self { data, text: text.into() }
+        Self { data, text: text.into(), bad: false }
+    }
+
+    /// The same of something that is not as it should be.
+    pub(crate) fn bad(data: Value, text: impl Into<String>) -> Self {
+        Self { bad: true, ..Self::new(data, text) }
     }
 }
 
@@ -44,7 +51,7 @@ pub(crate) fn pairs(rows: impl IntoIterator<Item = (String, String)>) -> String 
 
 /// The end of a command.
 pub(crate) enum Answer {
-    /// Exit status 0.
+    /// Exit status 0, or 1 if the outcome is bad.
     Done(Report),
     /// Exit status 1.
     Failed(Problem),
@@ -91,7 +98,7 @@ impl Answer {
 
     fn code(&self) -> u8 {
         match self {
-            Self::Done(_) => 0,
+            Self::Done(report) => u8::from(report.bad),
             Self::Failed(_) => 1,
             Self::Usage(_) => 2,
         }
@@ -99,7 +106,7 @@ impl Answer {
 
     fn json(&self) -> Value {
         match self {
-            Self::Done(report) => json!({"error_code": 0, "data": report.data}),
+            Self::Done(report) => json!({"error_code": self.code(), "data": report.data}),
             Self::Failed(problem) => json!({"error_code": 1, "data": problem.to_string()}),
             Self::Usage(error) => json!({"error_code": 1, "data": error.render().to_string().trim_end()}),
         }

@@ -7,7 +7,7 @@ use claviger_session::SlotId;
 
 use crate::answer::Report;
 use crate::problem::Problem;
-use crate::{init, key, table, token, user};
+use crate::{audit, init, key, table, token, user};
 
 /// A software HSM whose token enforces the NU / KM / SO roles.
 #[derive(Parser)]
@@ -47,6 +47,9 @@ enum Group {
     /// Show the token.
     #[command(subcommand)]
     Token(token::Token),
+    /// Read the audit log; a security officer does.
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Print one of the tables that the token is made of.
     #[command(subcommand)]
     Table(table::Table),
@@ -61,6 +64,7 @@ impl Arguments {
             Group::User(verb) => verb.run(options),
             Group::Key(verb) => verb.run(options),
             Group::Token(verb) => verb.run(options),
+            Group::Audit(verb) => verb.run(options),
             Group::Table(verb) => Ok(verb.run()),
         }
     }

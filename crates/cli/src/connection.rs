@@ -34,7 +34,7 @@ impl Connection {
         let variable = |name: &str| chosen.clone().filter(|_| name == DIRECTORY).or_else(|| std::env::var_os(name));
         let config = Config::from_environment(&variable)
             .map_err(|error| Problem::new(format!("The configuration does not say where the token is: {error}.")))?;
-        Ok(Self { library: Library::open(config)?, slot: options.slot })
+        Ok(Self { library: Library::open_and_tell(config, |sentence| eprintln!("{sentence}"))?, slot: options.slot })
     }
 
     /// A session without login.

@@ -5,6 +5,7 @@
 mod answer;
 mod arguments;
 mod attribute;
+mod audit;
 mod connection;
 mod credentials;
 mod filter;

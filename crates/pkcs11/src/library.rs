@@ -21,7 +21,7 @@ use claviger_session::{Config, Library, Session, SessionHandle};
 use claviger_store::fork;
 use cryptoki_sys::CK_SESSION_HANDLE;
 
-use crate::Result;
+use crate::{Result, trace};
 
 static LIBRARY: ArcSwapOption<Open> = ArcSwapOption::const_empty();
 
@@ -49,7 +49,7 @@ pub(crate) fn initialize() -> Result<()> {
     if before.as_ref().is_some_and(|open| open.epoch == epoch) {
         return Err(already_initialized());
     }
-    let fresh = Arc::new(Open { epoch, library: Library::open(Config::load()?)? });
+    let fresh = Arc::new(Open { epoch, library: Library::open_and_tell(Config::load()?, trace::warn)? });
     // A parent's library must not be dropped here (see above), so its count never falls to zero.
     mem::forget(before.clone());
     let found = LIBRARY.compare_and_swap(&before, Some(fresh));

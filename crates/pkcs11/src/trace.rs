@@ -151,6 +151,13 @@ fn standard_error() -> Option<File> {
     io::stderr().as_fd().try_clone_to_owned().ok().map(File::from)
 }
 
+/// Tells of something that is no call's outcome.
+pub(crate) fn warn(text: &str) {
+    if level() >= WARN {
+        line("warn", text);
+    }
+}
+
 /// Writes one line in one piece. A line that cannot be written is lost, and the call is none the worse.
 fn line(level: &str, text: &str) {
     let Some(sink) = SINK.load_full() else { return };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::workspace::{Outcome, Workspace, output};
 
 /// The tables, by the verb that prints each.
-const TABLES: [&str; 4] = ["policy", "attributes", "mechanisms", "functions"];
+const TABLES: [&str; 5] = ["policy", "attributes", "mechanisms", "functions", "audit-events"];
 
 /// Writes every table anew.
 pub(crate) fn write(workspace: &Workspace) -> Outcome {

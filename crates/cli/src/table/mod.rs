@@ -2,6 +2,7 @@
 //! Nothing is typed here a second time: the cells come from the rows that the token itself walks.
 
 mod attributes;
+mod audit_events;
 mod functions;
 mod mechanisms;
 mod policy;
@@ -22,6 +23,8 @@ pub(crate) enum Table {
     Mechanisms,
     /// The functions of the C interface.
     Functions,
+    /// The kinds of events in the audit log.
+    AuditEvents,
 }
 
 impl Table {
@@ -31,6 +34,7 @@ impl Table {
             Self::Attributes => attributes::sections(),
             Self::Mechanisms => mechanisms::sections(),
             Self::Functions => functions::sections(),
+            Self::AuditEvents => audit_events::sections(),
         };
         let data: Map<_, _> = sections.iter().map(|section| (section.name.to_owned(), section.json())).collect();
         let texts: Vec<_> = sections.iter().map(Section::markdown).collect();

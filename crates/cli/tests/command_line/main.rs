@@ -1,6 +1,7 @@
 //! The command as a user meets it: a process per command, a token directory per test.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod audit;
 mod desk;
 mod flow;
 mod transcripts;

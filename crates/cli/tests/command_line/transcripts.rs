@@ -30,6 +30,16 @@ fn keys() {
 }
 
 #[test]
+fn audit() {
+    let desk = Desk::empty();
+    let copy = desk.path("audit.md");
+    std::fs::copy(kept("audit.md"), &copy).unwrap();
+    // As below: a sandbox, for the blob.
+    std::fs::create_dir(desk.path("audit.out")).unwrap();
+    check(&desk, &copy);
+}
+
+#[test]
 fn usage() {
     check(&Desk::empty(), &kept("usage.md"));
 }
