@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
+use claviger_rules::Filed;
 use comfy_table::{LineStyle, Table, TableStyle};
 use serde_json::{Value, json};
 
@@ -107,7 +108,14 @@ impl Answer {
     fn json(&self) -> Value {
         match self {
             Self::Done(report) => json!({"error_code": self.code(), "data": report.data}),
-            Self::Failed(problem) => json!({"error_code": 1, "data": problem.to_string()}),
+            Self::Failed(problem) => match problem.filed() {
+                None => json!({"error_code": 1, "data": problem.to_string()}),
+                Some(Filed { act, approvals, needed }) => json!({
+                    "error_code": 1,
+                    "data": problem.to_string(),
+                    "pending": {"act": act, "approvals": approvals, "needed": needed},
+                }),
+            },
             Self::Usage(error) => json!({"error_code": 1, "data": error.render().to_string().trim_end()}),
         }
     }

@@ -67,6 +67,7 @@ impl Init {
     }
 }
 
-fn mode(text: &str) -> Result<Mode, String> {
+/// For clap: a policy mode.
+pub(crate) fn mode(text: &str) -> Result<Mode, String> {
     Mode::from_name(text).ok_or_else(|| "the modes are enforce, audit and standard".to_owned())
 }

@@ -4,38 +4,47 @@
 use std::fmt;
 use std::path::Path;
 
-use claviger_rules::{Error, Refusal, Rule};
+use claviger_rules::{Error, Filed, Refusal, Rule};
 
 /// A failed command.
 #[derive(Debug)]
-pub(crate) struct Problem(String);
+pub(crate) struct Problem {
+    sentence: String,
+    /// The act of the quorum that the command filed or approved.
+    filed: Option<Filed>,
+}
 
 impl Problem {
     /// A problem in the words given.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Self(sentence.into())
+        Self { sentence: sentence.into(), filed: None }
     }
 
     /// `act` was refused by the token: "Could not wrap the key: CKR_… (rule R1): why."
     pub(crate) fn refused(act: impl fmt::Display) -> impl FnOnce(Refusal) -> Self {
-        move |refusal| Self(format!("{act}: {}", explained(&refusal)))
+        move |refusal| Self { sentence: format!("{act}: {}", explained(&refusal)), filed: refusal.filed }
     }
 
     /// `verb` was not possible on a file.
     pub(crate) fn file(verb: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |error| Self(format!("Could not {verb} the file {}: {error}.", path.display()))
+        move |error| Self::new(format!("Could not {verb} the file {}: {error}.", path.display()))
+    }
+
+    /// The act of the quorum that waits because of the command.
+    pub(crate) const fn filed(&self) -> Option<Filed> {
+        self.filed
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.sentence)
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        Self(explained(&refusal))
+        Self { sentence: explained(&refusal), filed: refusal.filed }
     }
 }
 

@@ -1,7 +1,7 @@
-//! `claviger key set-attribute` and `claviger key delete`.
+//! `claviger key set-attribute`, `trust`, `retire` and `delete`.
 
 use clap::Args;
-use claviger_rules::Template;
+use claviger_rules::{AttributeType, Template, Value};
 use claviger_session::Session;
 use serde_json::json;
 
@@ -38,6 +38,28 @@ impl SetAttribute {
         let data = json!({"message": "Attribute set successfully"});
         Ok(Report::new(data, format!("Set {} of {label} to {}.", self.name, self.value)))
     }
+}
+
+/// Marks the one key that matches trusted.
+pub(super) fn trust(session: &Session, filters: &[Filter]) -> Result<Report, Problem> {
+    let label = set_trusted(session, filters, true)?;
+    Ok(Report::new(json!({"message": "Key marked trusted"}), format!("Marked {label} trusted.")))
+}
+
+/// Retires the one key that matches.
+pub(super) fn retire(session: &Session, filters: &[Filter]) -> Result<Report, Problem> {
+    let label = set_trusted(session, filters, false)?;
+    Ok(Report::new(json!({"message": "Key retired"}), format!("Retired {label}.")))
+}
+
+/// Gives the key's name.
+fn set_trusted(session: &Session, filters: &[Filter], trusted: bool) -> Result<String, Problem> {
+    let key = single(session, "--filter", filters)?;
+    let label = Record::read(session, key)?.name();
+    let change = Template::from_list([(AttributeType::TRUSTED, Value::Bool(trusted))])?;
+    let what = if trusted { format!("mark {label} trusted") } else { format!("retire {label}") };
+    session.set_attributes(key, change).map_err(Problem::refused(format!("Could not {what}")))?;
+    Ok(label)
 }
 
 /// Destroys the one key that matches.

@@ -32,6 +32,10 @@ pub(crate) enum Key {
     Delete(Chosen),
     /// Change an attribute of a key.
     SetAttribute(change::SetAttribute),
+    /// Mark a candidate trusted: keys may leave under it; a security officer does.
+    Trust(Chosen),
+    /// Retire a trusted key: it unwraps what was wrapped under it and never wraps again; a security officer does.
+    Retire(Chosen),
     /// Let another user use a key.
     Share(share::Share),
     /// Take back what `share` gave.
@@ -89,6 +93,8 @@ impl Key {
             Self::List(verb) => verb.run(session),
             Self::Delete(chosen) => change::delete(session, &chosen.filter),
             Self::SetAttribute(verb) => verb.run(session),
+            Self::Trust(chosen) => change::trust(session, &chosen.filter),
+            Self::Retire(chosen) => change::retire(session, &chosen.filter),
             Self::Share(verb) => verb.run(session, share::Direction::Share),
             Self::Unshare(verb) => verb.run(session, share::Direction::Unshare),
             Self::Wrap(verb) => verb.run(session),

@@ -1,13 +1,12 @@
 //! What an act of the quorum does, in words and as the audit log hears of it.
 
 use claviger_audit::Kind;
-use claviger_rules::{AttributeType, Mode, UserId};
+use claviger_rules::{AttributeType, Mode, Role, UserId};
 use claviger_store::{Act, Cost, HeaderChange, ObjectId};
 
 use super::Token;
 use crate::Result;
 use crate::audit::Described;
-use crate::object::Entry;
 use crate::session::Caller;
 
 /// An act in words.
@@ -20,30 +19,32 @@ pub(super) struct Wording {
     kind: Kind,
     user: Option<String>,
     object: Option<Described>,
+    /// What it says beyond user and object.
+    detail: Option<String>,
 }
 
 impl Wording {
     fn new(name: &'static str, kind: Kind, does: String) -> Self {
-        Self { name, does, kind, user: None, object: None }
+        Self { name, does, kind, user: None, object: None, detail: None }
     }
 
-    fn of_user(name: &'static str, kind: Kind, does: &str, user: &str) -> Self {
-        Self { user: Some(user.to_owned()), ..Self::new(name, kind, does.replace('@', &format!("{user:?}"))) }
+    fn to(self, user: impl Into<String>) -> Self {
+        Self { user: Some(user.into()), ..self }
     }
 
-    fn of_object(name: &'static str, kind: Kind, does: &str, object: Option<&Entry>) -> Self {
-        let called = object.map_or_else(|| "an object that is gone".to_owned(), called);
-        let object = object.map(|entry| Described::of(&entry.object));
-        Self { object, ..Self::new(name, kind, does.replace('@', &called)) }
+    fn on(self, object: Option<Described>) -> Self {
+        Self { object, ..self }
+    }
+
+    fn detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
     }
 
     /// The act is done: the event of its own kind.
     pub(super) fn tell_done(&self, caller: &Caller<'_>) {
-        let target = self.user.as_deref();
-        let detail = target.is_none().then_some(self.does.as_str());
         caller.tell(self.kind, self.object.as_ref(), |event| {
-            let event = target.into_iter().fold(event, |event, user| event.to(user));
-            detail.into_iter().fold(event, |event, does| event.detail(does))
+            let event = self.user.as_deref().into_iter().fold(event, |event, user| event.to(user));
+            self.detail.as_deref().into_iter().fold(event, |event, detail| event.detail(detail))
         });
     }
 
@@ -61,39 +62,40 @@ impl Token {
     /// Says what `act` does, by the users and objects that are there now.
     pub(super) fn wording(&self, act: &Act) -> Result<Wording> {
         Ok(match act {
-            Act::Trust { object, .. } => Wording::of_object(
-                "mark-trusted",
-                Kind::KeyTrusted,
-                "mark @ trusted",
-                self.seen_object(*object)?.as_deref(),
-            ),
+            Act::Trust { object, .. } => {
+                let (called, object) = self.seen_object(*object)?;
+                Wording::new("mark-trusted", Kind::KeyTrusted, format!("mark {called} trusted")).on(object)
+            }
             Act::Retire { object, .. } => {
-                Wording::of_object("retire", Kind::KeyRetired, "retire @", self.seen_object(*object)?.as_deref())
+                let (called, object) = self.seen_object(*object)?;
+                Wording::new("retire", Kind::KeyRetired, format!("retire {called}")).on(object)
             }
             Act::DeleteUser(user) => {
-                Wording::of_user("delete-user", Kind::UserDeleted, "delete user @", &self.name_of(*user))
+                let user = self.name_of(*user);
+                Wording::new("delete-user", Kind::UserDeleted, format!("delete user {user:?}")).to(user)
             }
             Act::CreateOfficer(new) => {
-                Wording::of_user("create-officer", Kind::UserCreated, "create security officer @", new.name())
+                let does = format!("create security officer {:?}", new.name());
+                Wording::new("create-officer", Kind::UserCreated, does).to(new.name()).detail(OFFICER.name())
             }
-            Act::UnlockOfficer { user, .. } => Wording::of_user(
-                "unlock-officer",
-                Kind::UserUnlocked,
-                "unlock security officer @",
-                &self.name_of(*user),
-            ),
+            Act::UnlockOfficer { user, .. } => {
+                let user = self.name_of(*user);
+                Wording::new("unlock-officer", Kind::UserUnlocked, format!("unlock security officer {user:?}")).to(user)
+            }
             Act::ResetOfficer(new) => {
-                let name = self.name_of(new.user());
-                Wording::of_user("reset-officer", Kind::PinReset, "give security officer @ a new PIN", &name)
+                let user = self.name_of(new.user());
+                Wording::new("reset-officer", Kind::PinReset, format!("give security officer {user:?} a new PIN"))
+                    .to(user)
             }
             Act::SetQuorum(quorum) => {
                 let (officers, hours) = (quorum.needed(), quorum.expiry_hours());
                 let does = format!("set the quorum to {officers}, approvals waiting {hours} hours");
-                Wording::new("set-quorum", Kind::SettingsChanged, does)
+                Wording::new("set-quorum", Kind::SettingsChanged, does.clone()).detail(does)
             }
             Act::ChangeHeader(change) => {
                 let kind = if change.mode.is_some() { Kind::ModeTightened } else { Kind::SettingsChanged };
-                Wording::new("change-policy", kind, policy(change))
+                let does = policy(change);
+                Wording::new("change-policy", kind, does.clone()).detail(does)
             }
         })
     }
@@ -105,17 +107,19 @@ impl Token {
         known.map_or_else(|| format!("user {}", id.0), |user| user.name.clone())
     }
 
-    fn seen_object(&self, id: ObjectId) -> Result<Option<std::sync::Arc<Entry>>> {
+    /// How sentences call the object, by label and reference as the command line has them; and the object.
+    fn seen_object(&self, id: ObjectId) -> Result<(String, Option<Described>)> {
         self.objects.ready(self)?;
-        Ok(self.objects.handle_of(id).and_then(|handle| self.objects.get(handle)))
+        let Some(entry) = self.objects.handle_of(id).and_then(|handle| self.objects.get(handle)) else {
+            return Ok(("an object that is gone".to_owned(), None));
+        };
+        let text = |id| entry.object.attributes.bytes(id).map(String::from_utf8_lossy).unwrap_or_default();
+        let called = format!("{:?} (0x{})", text(AttributeType::LABEL), text(AttributeType::UNIQUE_ID));
+        Ok((called, Some(Described::of(&entry.object))))
     }
 }
 
-/// Label and reference, as the command line has them.
-fn called(entry: &Entry) -> String {
-    let text = |attribute| entry.object.attributes.bytes(attribute).map(String::from_utf8_lossy).unwrap_or_default();
-    format!("{:?} (0x{})", text(AttributeType::LABEL), text(AttributeType::UNIQUE_ID))
-}
+const OFFICER: Role = Role::SecurityOfficer;
 
 fn policy(change: &HeaderChange) -> String {
     let HeaderChange { mode, max_pin_failures, cost } = *change;
