@@ -4,9 +4,10 @@
 //! * `module`, `raw`: the two walls to the C interface, and the only files with `unsafe`.
 //! * `session`, `template`, `mechanism`, `rv`: safe calls and values, in the standard's words.
 //! * `fixture`, `isolated`, `token`: a fresh token for each test, in a process of its own.
-//! * `attacks`: the attacks on the interface, a row each.
+//! * `attacks` (in the directory `attacks`): the attacks on the interface, a row each.
 #![deny(unsafe_code)]
 
+#[path = "../attacks/mod.rs"]
 pub mod attacks;
 pub mod fixture;
 pub mod isolated;

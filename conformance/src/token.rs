@@ -21,6 +21,7 @@ pub struct Token {
 
 /// Variables by which a parent tells its child of an existing token.
 const SLOT: &str = "CONFORMANCE_SLOT";
+const LABEL: &str = "CONFORMANCE_LABEL";
 const PINS: [&str; 5] =
     ["CONFORMANCE_SO", "CONFORMANCE_USER", "CONFORMANCE_KIM", "CONFORMANCE_APP1", "CONFORMANCE_APP2"];
 
@@ -55,9 +56,9 @@ impl Token {
             _ => None,
         };
         let users = Users { so: so.unwrap_or_default(), user: user.unwrap_or_default(), named };
-        let slot = match std::env::var(SLOT).ok().and_then(|slot| slot.parse().ok()) {
-            Some(slot) => slot,
-            None => must("C_GetSlotList", module.slot_list(true)).first().copied().unwrap_or(0),
+        let slot = match named_slot(&module) {
+            Ok(slot) => slot,
+            Err(sentence) => panic!("{sentence}"),
         };
         let is_claviger = fixture::module().is_ok_and(|path| fixture::is_claviger(&path));
         Token { module, slot, users, is_claviger }
@@ -67,6 +68,29 @@ impl Token {
     #[track_caller]
     pub fn for_attack() -> Token {
         if std::env::var_os(PINS[1]).is_some() { Token::from_environment() } else { Token::with_default_user() }
+    }
+
+    /// Whether the library loads and, where the environment names a token, whether its user's PIN is right.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what to do.
+    pub fn can_be_used() -> Result<(), String> {
+        let module = Module::load(&fixture::module()?)
+            .map_err(|error| format!("The library cannot be loaded: {error}. Is it a PKCS#11 library?"))?;
+        module.initialize_null().map_err(|rv| format!("C_Initialize: {rv}. See the library's own settings."))?;
+        let Ok(pin) = std::env::var(PINS[1]) else { return Ok(()) };
+        let slot = named_slot(&module)?;
+        let flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+        let session = module.open_session(slot, flags).map_err(|rv| {
+            format!("C_OpenSession on slot {slot}: {rv}. Name a slot that holds a token with --slot or --token-label.")
+        })?;
+        session.login(CKU_USER, &pin).map_err(|rv| match rv.0 {
+            CKR_PIN_INCORRECT => {
+                format!("C_Login on slot {slot}: {rv}. Give the PIN of this token's normal user with --pin.")
+            }
+            CKR_PIN_LOCKED => format!("C_Login on slot {slot}: {rv}. The security officer must unlock the user first."),
+            _ => format!("C_Login on slot {slot}: {rv}."),
+        })
     }
 
     /// What `from_environment` needs to find.
@@ -83,6 +107,11 @@ impl Token {
     /// The pair that names a slot to `from_environment`.
     pub fn slot_variable(slot: CK_SLOT_ID) -> (String, String) {
         (SLOT.to_owned(), slot.to_string())
+    }
+
+    /// The pair that names a token's label to `from_environment`.
+    pub fn label_variable(label: &str) -> (String, String) {
+        (LABEL.to_owned(), label.to_owned())
     }
 
     /// C_OpenSession, read and write.
@@ -138,16 +167,36 @@ pub fn load_from_environment() -> Module {
     }
 }
 
+/// The slot that the environment names, by number or by label; otherwise the first with a token.
+fn named_slot(module: &Module) -> Result<CK_SLOT_ID, String> {
+    if let Some(slot) = std::env::var(SLOT).ok().and_then(|slot| slot.parse().ok()) {
+        return Ok(slot);
+    }
+    if let Ok(label) = std::env::var(LABEL) {
+        return find_slot(module, &label)?.ok_or_else(|| format!("No slot holds a token with the label {label:?}."));
+    }
+    let initialised =
+        |slot: &CK_SLOT_ID| module.token_info(*slot).is_ok_and(|info| info.flags & CKF_TOKEN_INITIALIZED != 0);
+    let slots = module.slot_list(true).map_err(|rv| format!("C_GetSlotList: {rv}."))?;
+    let none = || "No slot holds an initialised token. Initialise one first.".to_owned();
+    slots.into_iter().find(initialised).ok_or_else(none)
+}
+
+fn find_slot(module: &Module, label: &str) -> Result<Option<CK_SLOT_ID>, String> {
+    let slots = module.slot_list(true).map_err(|rv| format!("C_GetSlotList: {rv}."))?;
+    let labelled = |slot: &CK_SLOT_ID| {
+        module.token_info(*slot).is_ok_and(|info| String::from_utf8_lossy(&info.label).trim_end() == label)
+    };
+    Ok(slots.into_iter().find(labelled))
+}
+
 /// The slot whose token has this label: libraries may move a token to another slot when it is initialised.
 #[track_caller]
 pub fn slot_of(module: &Module, label: &str) -> CK_SLOT_ID {
-    let slots = must("C_GetSlotList", module.slot_list(true));
-    let labelled = |slot: &&CK_SLOT_ID| {
-        module.token_info(**slot).is_ok_and(|info| String::from_utf8_lossy(&info.label).trim_end() == label)
-    };
-    match slots.iter().find(labelled) {
-        Some(slot) => *slot,
-        None => panic!("no slot holds the token {label:?}"),
+    match find_slot(module, label) {
+        Ok(Some(slot)) => slot,
+        Ok(None) => panic!("no slot holds the token {label:?}"),
+        Err(sentence) => panic!("{sentence}"),
     }
 }
 

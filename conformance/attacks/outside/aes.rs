@@ -1,22 +1,22 @@
-//! What the attacker computes outside the token: AES, and AES key wrap (RFC 3394) over any block cipher, so that a
-//! blob can be opened with a known key or, block by block, with C_Decrypt(CKM_AES_ECB).
+//! AES outside the token, and AES key wrap (RFC 3394) over any block cipher, so that a blob can be opened with a known
+//! key or, block by block, with C_Decrypt(CKM_AES_ECB).
 
 use aes::Aes256;
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use cryptoki_sys::CKM_AES_ECB;
 
-use super::{Stop, step};
+use super::super::{Stop, step};
 use crate::mechanism::Mechanism;
 use crate::session::{Object, Session};
 
 /// A block of AES.
-pub(super) type Block = [u8; 16];
+pub(in crate::attacks) type Block = [u8; 16];
 
 /// RFC 3394, section 2.2.3.1.
 const DEFAULT_ICV: [u8; 8] = [0xA6; 8];
 
 /// One block under AES-256.
-pub(super) fn encrypt_block(key: &[u8; 32], block: Block) -> Block {
+pub(in crate::attacks) fn encrypt_block(key: &[u8; 32], block: Block) -> Block {
     let mut block = block.into();
     Aes256::new(key.into()).encrypt_block(&mut block);
     block.into()
@@ -29,12 +29,17 @@ fn decrypt_block(key: &[u8; 32], block: Block) -> Block {
 }
 
 /// Opens a blob with a known AES-256 key; empty when it is no blob of that key.
-pub(super) fn open(key: &[u8; 32], blob: &[u8]) -> Result<Vec<u8>, Stop> {
+pub(in crate::attacks) fn open(key: &[u8; 32], blob: &[u8]) -> Result<Vec<u8>, Stop> {
     open_with(blob, |block| Ok(decrypt_block(key, block)))
 }
 
 /// Opens a blob that a key of the token made, with nothing but single blocks of C_Decrypt(CKM_AES_ECB).
-pub(super) fn open_by_decrypt(session: Session<'_>, key: Object, name: &str, blob: &[u8]) -> Result<Vec<u8>, Stop> {
+pub(in crate::attacks) fn open_by_decrypt(
+    session: Session<'_>,
+    key: Object,
+    name: &str,
+    blob: &[u8],
+) -> Result<Vec<u8>, Stop> {
     let ecb = Mechanism::plain(CKM_AES_ECB);
     open_with(blob, |block| {
         let plain = step(format_args!("C_Decrypt(AES_ECB, {name})"), session.decrypt(&ecb, key, &block))?;
@@ -43,7 +48,12 @@ pub(super) fn open_by_decrypt(session: Session<'_>, key: Object, name: &str, blo
 }
 
 /// Makes a blob that a key of the token will unwrap, with nothing but single blocks of C_Encrypt(CKM_AES_ECB).
-pub(super) fn seal_by_encrypt(session: Session<'_>, key: Object, name: &str, value: &[u8]) -> Result<Vec<u8>, Stop> {
+pub(in crate::attacks) fn seal_by_encrypt(
+    session: Session<'_>,
+    key: Object,
+    name: &str,
+    value: &[u8],
+) -> Result<Vec<u8>, Stop> {
     let ecb = Mechanism::plain(CKM_AES_ECB);
     seal_with(value, |block| {
         let sealed = step(format_args!("C_Encrypt(AES_ECB, {name})"), session.encrypt(&ecb, key, &block))?;
