@@ -18,14 +18,15 @@ use crate::{Cipher, CipherStream, Direction, Error, GcmParams, Key, Params, Resu
 /// AES-GCM.
 pub struct Gcm(());
 
-/// AES-GCM with any IV of 1 to 256 bytes and the tag lengths of SP 800-38D.
+/// AES-GCM with any IV of 1 to 256 bytes and any tag of 0 to 16 whole bytes.
 pub static AES_GCM: Gcm = Gcm(());
 
 const MAX_IV_LEN: usize = 256;
 const COMMON_IV_LEN: usize = 12;
 pub(super) const MAX_TAG_LEN: usize = 16;
-/// The tag lengths in bits of SP 800-38D, section 5.2.1.2.
-const TAG_BITS: [u32; 7] = [128, 120, 112, 104, 96, 64, 32];
+/// The longest tag in bits. SP 800-38D, section 5.2.1.2, knows seven lengths; PKCS#11 3.2, section 6.13.3, takes any
+/// from 0 to 128, and who may ask for a short one is for the rules to say (R10), not for the cipher.
+const MAX_TAG_BITS: u32 = 128;
 /// The longest plaintext in bytes: 2^39 - 256 bits (section 5.2.1.1).
 const MAX_DATA_LEN: u64 = (1 << 36) - 32;
 
@@ -98,7 +99,8 @@ impl GcmKey {
 fn gcm_params(params: &Params) -> Result<&GcmParams> {
     let Params::Gcm(params) = params else { return Err(Error::Params) };
     let iv_fits = (1..=MAX_IV_LEN).contains(&params.iv.len());
-    if iv_fits && TAG_BITS.contains(&params.tag_bits) { Ok(params) } else { Err(Error::Params) }
+    let tag_fits = params.tag_bits <= MAX_TAG_BITS && params.tag_bits.is_multiple_of(8);
+    if iv_fits && tag_fits { Ok(params) } else { Err(Error::Params) }
 }
 
 impl GcmParams {

@@ -60,7 +60,7 @@ fn every_tag_length_is_the_front_of_the_whole_tag_and_every_bit_counts() {
         let (iv, plaintext) = (random(iv_len), random(33));
         let gcm = |tag_bits| Params::Gcm(GcmParams { iv: iv.clone(), aad: b"aad".to_vec(), tag_bits });
         let whole = encrypt(&cipher::AES_GCM, &key, &gcm(128), &plaintext).unwrap();
-        for tag_bits in [128, 120, 112, 104, 96, 64, 32] {
+        for tag_bits in (8..=128).step_by(8) {
             let short = encrypt(&cipher::AES_GCM, &key, &gcm(tag_bits), &plaintext).unwrap();
             assert_eq!(short, whole[..33 + tag_bits as usize / 8]);
             assert_eq!(decrypt(&cipher::AES_GCM, &key, &gcm(tag_bits), &short).unwrap(), plaintext);

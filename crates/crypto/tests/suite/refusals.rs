@@ -153,8 +153,7 @@ fn aes_takes_keys_of_16_24_and_32_bytes_alone() {
 #[test]
 fn gcm_refuses_odd_parameters() {
     let key = secret_key(&[3; 16]);
-    for (iv_len, tag_bits) in [(0, 128), (257, 128), (12, 0), (12, 127), (12, 129), (12, 16), (12, 72), (12, u32::MAX)]
-    {
+    for (iv_len, tag_bits) in [(0, 128), (257, 128), (12, 1), (12, 127), (12, 129), (12, 136), (12, u32::MAX)] {
         let params = gcm(iv_len, tag_bits);
         assert_eq!(cipher::AES_GCM.check(Direction::Encrypt, &key, &params), Err(Error::Params));
         assert_eq!(encrypt(&cipher::AES_GCM, &key, &params, b"x"), Err(Error::Params));
