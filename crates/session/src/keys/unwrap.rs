@@ -59,7 +59,7 @@ impl Caller<'_> {
             .map_err(|error| fault::crypto(Function::Unwrap, error))?;
         let telling = Telling {
             uniform: made_for_trust(&wrapper),
-            filled: !self.rules().binds(Clause::ExactFit) && FILLING.contains(&row.id),
+            truncates: !self.rules().binds(Clause::ExactFit) && FILLING.contains(&row.id),
         };
         let value = engine.unwrap(&unwrapping, &params, wrapped).map_err(|error| telling.engine(error))?;
         let key = telling.parse(&unborn, value)?;
@@ -75,9 +75,9 @@ pub(super) const FILLING: [MechanismType; 2] = [MechanismType::AES_ECB, Mechanis
 struct Telling {
     /// Rule R10: under a wrapping key made for trust all failures look alike.
     uniform: bool,
-    /// The mechanism filled the payload up with zeros (AES-ECB and AES-CBC, section 6.13), and the mode lets them be
-    /// cut off again; rule R11 does not.
-    filled: bool,
+    /// The mechanism filled the payload up with zeros, and the standard truncates what comes out to CKA_VALUE_LEN,
+    /// zeros or not (AES-ECB and AES-CBC, sections 6.13.4 and 6.13.5); rule R11 does not.
+    truncates: bool,
 }
 
 impl Telling {
@@ -93,12 +93,10 @@ impl Telling {
         if self.uniform { INVALID } else { LENGTH }
     }
 
-    /// The payload without the zeros that a block mode filled it up with.
+    /// The payload, no longer than `len` where it may be truncated.
     fn cut(self, value: Secret, len: usize) -> Secret {
-        let filling = value.expose().get(len..).unwrap_or_default();
-        let is_filled = self.filled && filling.len() < BLOCK_LEN && filling.iter().all(|byte| *byte == 0);
         match value.expose().get(..len) {
-            Some(payload) if is_filled => Secret::copy_of(payload),
+            Some(payload) if self.truncates => Secret::copy_of(payload),
             _ => value,
         }
     }
@@ -129,7 +127,7 @@ impl Telling {
         // PKCS#8 may itself end in zeros, so each length is tried from the whole payload down.
         let key = (len..=value.len())
             .rev()
-            .take(if self.filled { BLOCK_LEN } else { 1 })
+            .take(if self.truncates { BLOCK_LEN } else { 1 })
             .find_map(|len| encoding::read_private_key_info(value.expose().get(..len)?).ok())
             .ok_or(INVALID)?;
         let is_rsa = key.rsa_parts().is_some();
