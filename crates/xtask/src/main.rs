@@ -43,8 +43,12 @@ enum Chore {
     },
     /// Write docs/tables anew from the tables in the code.
     Tables,
-    /// Run the attack suite against the release library, in enforce and in standard.
-    Attacks,
+    /// Run the attack suite against the release library, in enforce and in standard, or against another library.
+    Attacks {
+        /// Arguments of the suite: `--module X.so`, `--pin 1234`, `--only A31`, `--json`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
     /// Run the test of forking programs.
@@ -59,7 +63,7 @@ fn main() -> ExitCode {
         Chore::Test { quick, only } if only.is_empty() => steps::all(&workspace, quick),
         Chore::Test { only, .. } => steps::named(&workspace, &only),
         Chore::Tables => tables::write(&workspace),
-        Chore::Attacks => steps::named(&workspace, &["attacks-enforce".to_owned(), "attacks-standard".to_owned()]),
+        Chore::Attacks { arguments } => steps::attack(&workspace, &arguments),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
         Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
     };

@@ -49,6 +49,7 @@ steps! {
     "conformance"      Full    "the library against the standard"              conformance;
     "attacks-enforce"  Full    "no attack succeeds in enforce"                 |w| attacks(w, "enforce");
     "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
+    "attacks-softhsm"  Full    "the attacks run against another library"       attacks_on_another;
     "clients"          Full    "unmodified programs work with the library"     clients;
     "fork"             Named   "programs that fork while they use a token"     fork;
 }
@@ -132,8 +133,20 @@ fn conformance(workspace: &Workspace) -> Outcome {
 }
 
 fn attacks(workspace: &Workspace, policy: &str) -> Outcome {
+    attack(workspace, &["--policy".to_owned(), policy.to_owned()])
+}
+
+/// The attack suite with these arguments. It runs where the caller is: a path among them is the caller's.
+pub(crate) fn attack(workspace: &Workspace, arguments: &[String]) -> Outcome {
     workspace.build()?;
-    run(under_test(workspace, workspace.command(workspace.release("attacks")).args(["--policy", policy])))
+    let mut suite = Command::new(workspace.release("attacks"));
+    run(under_test(workspace, suite.args(arguments)))
+}
+
+/// Nothing is expected of the other library but that the suite gets to its end.
+fn attacks_on_another(workspace: &Workspace) -> Outcome {
+    tools::provide_packages(workspace, &["softhsm2"])?;
+    attack(workspace, &["--module".to_owned(), "/usr/lib/softhsm/libsofthsm2.so".to_owned()])
 }
 
 /// Tells a program where the library and the command under test are.

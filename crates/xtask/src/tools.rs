@@ -13,7 +13,12 @@ pub(crate) fn provide(workspace: &Workspace, scripts: &[PathBuf]) -> Outcome {
         let text = std::fs::read_to_string(script).map_err(|error| format!("{}: {error}.", script.display()))?;
         wanted.extend(packages(&text).map(str::to_owned));
     }
-    let missing: Vec<_> = wanted.iter().filter(|package| !installed(workspace, package)).map(String::as_str).collect();
+    provide_packages(workspace, &wanted.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Makes sure that these packages are there.
+pub(crate) fn provide_packages(workspace: &Workspace, wanted: &[&str]) -> Outcome {
+    let missing: Vec<_> = wanted.iter().copied().filter(|package| !installed(workspace, package)).collect();
     if missing.is_empty() { Ok(()) } else { install(workspace, &missing) }
 }
 

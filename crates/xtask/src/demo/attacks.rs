@@ -1,6 +1,6 @@
 //! Three classic attacks of the conformance suite, on the token where the rules bind and on plain PKCS#11.
 
-use claviger_conformance::attacks::{Attack, Outcome, Stop};
+use claviger_conformance::attacks::{Attack, Outcome, Verdict};
 
 use super::SLOTS;
 use super::stage::Stage;
@@ -30,9 +30,9 @@ pub(super) fn show(stage: &mut Stage) -> Result<(), String> {
 
 /// In `enforce` the attack must be refused; in `standard` it must work, or its refusal would prove nothing.
 fn report(stage: &Stage, policy: &str, outcome: &Outcome) -> Result<(), String> {
-    match (policy, outcome) {
-        ("enforce", Outcome::Stopped(Stop::Refused(refusals, _))) => {
-            for refusal in refusals {
+    match (policy, outcome.verdict(), outcome.evidence()) {
+        ("enforce", Verdict::Refused, _) => {
+            for refusal in outcome.refusals() {
                 screen::call(&format!("{policy}: {}", refusal.step), &refusal.rv.to_string(), true);
                 if let Some(reason) = stage.reason(refusal.rv) {
                     screen::aside(&reason);
@@ -40,11 +40,11 @@ fn report(stage: &Stage, policy: &str, outcome: &Outcome) -> Result<(), String> 
             }
             Ok(())
         }
-        ("standard", Outcome::Succeeded(evidence)) => {
-            screen::aside(&format!("With policy standard, which is plain PKCS#11, it succeeds: {}.", evidence.0));
+        ("standard", Verdict::Succeeded, Some(evidence)) => {
+            screen::aside(&format!("With policy standard, which is plain PKCS#11, it succeeds: {evidence}."));
             Ok(())
         }
-        (policy, outcome) => {
+        (policy, ..) => {
             Err(format!("In {policy} the attack ended otherwise: {outcome}: {}.", outcome.details().join("; ")))
         }
     }
