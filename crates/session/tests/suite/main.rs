@@ -5,7 +5,9 @@
 mod logins;
 mod operations;
 mod pins;
+mod policy;
 mod processes;
+mod quorum;
 mod sessions;
 mod tokens;
 mod world;
