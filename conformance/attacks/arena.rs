@@ -73,6 +73,13 @@ impl<'t> Arena<'t> {
         scene(name, self.session.login(kind, pin))
     }
 
+    /// The same attack on the token of another slot, nobody logged in.
+    pub(super) fn in_slot(&self, slot: CK_SLOT_ID) -> Result<Arena<'t>, Stop> {
+        let session = self.token.module.open_session(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION);
+        let session = scene(format_args!("C_OpenSession({slot})"), session)?;
+        Ok(Arena { token: self.token, session, id: self.id })
+    }
+
     /// Logs out whoever is there.
     pub(super) fn log_out(&self) -> Result<(), Stop> {
         match self.session.logout() {
@@ -107,6 +114,15 @@ impl<'t> Arena<'t> {
         let output = scene(&line, output.map_err(|_| Rv(CKR_FUNCTION_FAILED)))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
         Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+    }
+
+    /// The same for a step of an attack: the refusal's CKR_… is what it is judged by.
+    pub(super) fn command_step(&self, pin: &str, arguments: &[&str]) -> Result<String, Stop> {
+        self.command(pin, arguments)?.map_err(|said| {
+            let names = said.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');
+            let rv = names.into_iter().find_map(Rv::from_name).unwrap_or(Rv(CKR_FUNCTION_FAILED));
+            Stop::Refused(Refusal { step: format!("claviger {}", arguments.join(" ")), rv })
+        })
     }
 
     /// The same for a step that prepares the scene, by the first officer.

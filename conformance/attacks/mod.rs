@@ -16,13 +16,13 @@ mod oracles;
 mod outside;
 mod platform;
 mod quality;
-mod quorum;
 mod separation;
 mod sessions;
 mod state;
 mod substitution;
 mod table;
 mod trust;
+mod users;
 mod weaker;
 
 use std::fmt;

@@ -1,14 +1,12 @@
-//! Around the interface: hostile arguments, the store's files, users who come back.
+//! Around the interface: hostile arguments, and the store's files.
 
 use std::path::PathBuf;
 
 use cryptoki_sys::*;
 use rusqlite::Connection;
 
-use super::arena::{KEY_WRAP, User};
-use super::{Arena, Ended, Stop, Way, evidence, harmless, not_applicable, scene, step};
+use super::{Arena, Ended, Stop, Way, evidence, harmless, not_applicable, scene};
 use crate::attrs;
-use crate::mechanism::Mechanism;
 use crate::raw::{Guarded, RawCalls};
 use crate::rv::Rv;
 use crate::session::{Object, Session};
@@ -338,86 +336,4 @@ fn put_back(arena: &Arena<'_>) -> Ended {
              whoever writes to the directory can do that (docs/FORMAT.md)",
         ),
     })
-}
-
-/// A44. A trusted key whose value is known is made where nothing forbids it; then the token is tightened.
-pub(super) const TIGHTENED: &[Way] = &[];
-
-/// A45. A user is deleted, and another of the same name made: what was the first one's must not be the second's.
-pub(super) const SAME_NAME: &[Way] = &[recreated_sharee, recreated_key_manager, recreated_owner];
-
-const SECOND_PIN: &str = "another-pin-2";
-
-fn create(arena: &Arena<'_>, name: &str, role: &str, pin: &str) -> Result<String, Stop> {
-    arena.prepare(&["user", "create", "--username", name, "--role", role, "--password", pin])
-}
-
-fn delete(arena: &Arena<'_>, name: &str) -> Result<String, Stop> {
-    arena.prepare(&["user", "delete", "--username", name])
-}
-
-fn log_in(arena: &Arena<'_>, name: &str, pin: &str) -> Result<(), Stop> {
-    arena.log_out()?;
-    scene(format_args!("C_Login({name})"), arena.session.login(CKU_USER, &format!("{name}:{pin}")))
-}
-
-/// kT was shared with the old user.
-fn recreated_sharee(arena: &Arena<'_>) -> Ended {
-    create(arena, "ann", "nu", "ann-pin-1")?;
-    let label = arena.label("kT");
-    arena.trusted_key_named(&label)?;
-    arena.as_user(User::Kim, || {
-        let share = attrs![crate::vendor::CKA_CLAVIGER_SHARED_WITH => "app1\0ann"];
-        scene("C_SetAttributeValue(SHARED_WITH)", arena.session.set_attribute_value(arena.find(&label)?, &share))
-    })?;
-    log_in(arena, "ann", "ann-pin-1")?;
-    let shared = arena.find(&label)?;
-    arena.log_out()?;
-    delete(arena, "ann")?;
-    create(arena, "ann", "nu", SECOND_PIN)?;
-    log_in(arena, "ann", SECOND_PIN)?;
-    if !scene("C_FindObjects", arena.session.find(&attrs![CKA_LABEL => &label]))?.is_empty() {
-        return evidence("a new user sees what was shared with an old one of the same name");
-    }
-    let victim = arena.victim()?;
-    let blob = arena.session.wrap_key(&Mechanism::plain(KEY_WRAP), shared, victim.key);
-    step("C_WrapKey(handle of what was shared with the old user)", blob)?;
-    evidence("a new user uses what was shared with an old one of the same name")
-}
-
-/// The name of a key manager is given to a normal user.
-fn recreated_key_manager(arena: &Arena<'_>) -> Ended {
-    create(arena, "kate", "km", "kate-pin-1")?;
-    delete(arena, "kate")?;
-    create(arena, "kate", "nu", SECOND_PIN)?;
-    arena.log_out()?;
-    if arena.session.login(CKU_USER, "kate:kate-pin-1").is_ok() {
-        return evidence("the old user's PIN opens the new user's login");
-    }
-    log_in(arena, "kate", SECOND_PIN)?;
-    let label = arena.label("candidate");
-    let template = attrs![CKA_TOKEN => true, CKA_LABEL => &label, CKA_WRAP => true, CKA_UNWRAP => true];
-    let key = scene("C_GenerateKey(k{WRAP,UNWRAP})", arena.aes_key(template))?;
-    let share = attrs![crate::vendor::CKA_CLAVIGER_SHARED_WITH => "app1"];
-    step("C_SetAttributeValue(SHARED_WITH) by the new normal user", arena.session.set_attribute_value(key, &share))?;
-    evidence("a normal user shares keys, as the key manager of that name did")
-}
-
-/// The old user owned a key, and left it.
-fn recreated_owner(arena: &Arena<'_>) -> Ended {
-    create(arena, "otto", "nu", "otto-pin-1")?;
-    log_in(arena, "otto", "otto-pin-1")?;
-    let label = arena.label("kS");
-    let template = attrs![CKA_TOKEN => true, CKA_LABEL => &label, CKA_ENCRYPT => true];
-    let key = scene("C_GenerateKey(otto's key)", arena.aes_key(template))?;
-    arena.log_out()?;
-    let pin = format!("so:{}", arena.token.users.so);
-    if let Err(said) = arena.command(&pin, &["user", "delete", "--username", "otto"])? {
-        return harmless(format_args!("a user who owns objects is not deleted: {said}"));
-    }
-    create(arena, "otto", "nu", SECOND_PIN)?;
-    log_in(arena, "otto", SECOND_PIN)?;
-    let block = arena.session.encrypt(&Mechanism::plain(CKM_AES_ECB), key, &[0; 16]);
-    step("C_EncryptInit(key of the old user)", block)?;
-    evidence("a new user owns what an old one of the same name made")
 }

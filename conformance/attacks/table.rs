@@ -6,8 +6,8 @@
 use cryptoki_sys::*;
 
 use super::{
-    Attack, attributes, curve, derivation, dictionary, insiders, modes, oracles, platform, quality, quorum, separation,
-    sessions, state, substitution, trust, weaker,
+    Attack, attributes, curve, derivation, dictionary, insiders, modes, oracles, platform, quality, separation,
+    sessions, state, substitution, trust, users, weaker,
 };
 
 macro_rules! attacks {
@@ -133,11 +133,11 @@ pub const ATTACKS: &[Attack] = attacks! {
         refused [
             CKR_KEY_NOT_WRAPPABLE CKR_KEY_UNEXTRACTABLE CKR_ATTRIBUTE_READ_ONLY CKR_OBJECT_HANDLE_INVALID
             CKR_KEY_FUNCTION_NOT_PERMITTED
-        ], platform::TIGHTENED;
+        ], users::TIGHTENED;
     A45 - "a user of the same name", "R3 R12",
         kept [
             CKR_OBJECT_HANDLE_INVALID CKR_KEY_HANDLE_INVALID CKR_ATTRIBUTE_READ_ONLY CKR_WRAPPING_KEY_HANDLE_INVALID
             CKR_KEY_NOT_WRAPPABLE CKR_PIN_INCORRECT CKR_USER_NOT_LOGGED_IN
-        ], platform::SAME_NAME;
-    A46 - "one SO makes up the quorum", "quorum", kept [CKR_ACTION_PROHIBITED], quorum::STUFFING;
+        ], users::SAME_NAME;
+    A46 - "one SO makes up the quorum", "quorum", refused [CKR_ACTION_PROHIBITED], users::STUFFING;
 };
