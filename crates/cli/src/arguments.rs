@@ -7,7 +7,7 @@ use claviger_session::SlotId;
 
 use crate::answer::Report;
 use crate::problem::Problem;
-use crate::{audit, init, key, table, token, user};
+use crate::{audit, init, key, quorum, table, token, user};
 
 /// A software HSM whose token enforces the NU / KM / SO roles.
 #[derive(Parser)]
@@ -44,7 +44,10 @@ enum Group {
     /// Make, list, change, share, wrap and unwrap keys.
     #[command(subcommand)]
     Key(key::Key),
-    /// Show the token.
+    /// Let several security officers decide together.
+    #[command(subcommand)]
+    Quorum(quorum::Quorum),
+    /// Show the token, tighten its policy.
     #[command(subcommand)]
     Token(token::Token),
     /// Read the audit log; a security officer does.
@@ -63,6 +66,7 @@ impl Arguments {
             Group::Init(verb) => verb.run(options),
             Group::User(verb) => verb.run(options),
             Group::Key(verb) => verb.run(options),
+            Group::Quorum(verb) => verb.run(options),
             Group::Token(verb) => verb.run(options),
             Group::Audit(verb) => verb.run(options),
             Group::Table(verb) => Ok(verb.run()),

@@ -12,6 +12,7 @@ mod filter;
 mod init;
 mod key;
 mod problem;
+mod quorum;
 mod table;
 mod token;
 mod user;

@@ -4,5 +4,6 @@
 mod audit;
 mod desk;
 mod flow;
+mod quorum;
 mod transcripts;
 mod verbs;

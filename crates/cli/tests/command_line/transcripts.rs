@@ -30,6 +30,16 @@ fn keys() {
 }
 
 #[test]
+fn quorum() {
+    check(&Desk::empty(), &kept("quorum.md"));
+}
+
+#[test]
+fn policy() {
+    check(&Desk::empty(), &kept("policy.md"));
+}
+
+#[test]
 fn audit() {
     let desk = Desk::empty();
     let copy = desk.path("audit.md");
