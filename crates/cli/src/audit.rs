@@ -1,6 +1,8 @@
 //! `claviger audit`: what the audit log holds, whether it is whole, and what `enforce` would have refused. A security
 //! officer reads it. Texts in it come from applications, so nothing of them reaches the terminal unescaped.
 
+use std::collections::VecDeque;
+
 use clap::{Args, Subcommand};
 use claviger_audit::{Entry, Fault, Finding, Kind, Verdict};
 use claviger_rules::{Mode, Rule};
@@ -54,10 +56,17 @@ impl Audit {
 impl Show {
     fn report(&self, log: impl Iterator<Item = Result<Entry, Fault>>) -> Report {
         let mut faults = Vec::new();
-        let mut events: Vec<_> = log.filter_map(|item| item.map_err(|fault| faults.push(fault)).ok()).collect();
-        events.retain(|entry| self.wants(entry));
-        let older = events.len().saturating_sub(self.last.unwrap_or(usize::MAX));
-        events.drain(..older);
+        let mut events = VecDeque::new();
+        for item in log {
+            match item {
+                Ok(entry) if self.wants(&entry) => events.push_back(entry),
+                Ok(_) => {}
+                Err(fault) => faults.push(fault),
+            }
+            if self.last.is_some_and(|most| events.len() > most) {
+                events.pop_front();
+            }
+        }
         let mut table = answer::table(["No", "Time", "Event", "User", "Application", "Call", "About", "Answer"]);
         table.add_rows(events.iter().map(row));
         let mut text = if events.is_empty() { "No events.".to_owned() } else { table.trim_fmt() };

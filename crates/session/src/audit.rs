@@ -47,7 +47,7 @@ impl Audit {
         // While a line is written nobody forks: the child would share the lock.
         let Ok(_inside) = fork::keep_away(self.epoch) else { return };
         if let Err(error) = self.log.append(event, SystemTime::now()) {
-            (self.tell)(&format!("audit: an event was lost: {error}"));
+            (self.tell)(&format!("An event is missing from the audit log: {error}."));
         }
     }
 

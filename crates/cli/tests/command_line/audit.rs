@@ -158,5 +158,5 @@ fn a_log_that_cannot_be_written_stops_no_call_and_is_said() {
     fs::write(&directory, "").unwrap();
     let answer = desk.ask("so", &["user", "create", "--username", "ann", "--role", "nu", "--password", "1234"]);
     assert_eq!(answer.status, 0, "{}", answer.data);
-    assert!(answer.stderr.contains("audit: an event was lost"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("An event is missing from the audit log: "), "{}", answer.stderr);
 }
