@@ -1,6 +1,7 @@
 //! Changes after birth: C_SetAttributeValue and C_CopyObject (rules R1, R2, R13).
 
 use crate::attribute::Change;
+use crate::birth::{check_private, withholds};
 use crate::{
     AttributeType, Calling, Clause, Error, KeyType, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Shadow,
     Template, Value,
@@ -42,6 +43,7 @@ pub fn apply(
     if private && occasion == Occasion::Copy {
         changed.set(AttributeType::PRIVATE, Value::Bool(true));
     }
+    check_private(&changed)?;
     let wraps = changed.flag(AttributeType::WRAP) || changed.flag(AttributeType::UNWRAP);
     if wraps && rules.binds(Clause::NoCheckValue) && holds_secret(attributes) {
         changed.remove(AttributeType::CHECK_VALUE);
@@ -74,6 +76,9 @@ fn check(
     }
     let old = present.flag_given(attribute);
     let new = value.as_bool();
+    if new == Some(true) && old != new && withholds(rules, present, attribute) {
+        return Err(REFUSAL);
+    }
     let permitted = match row.change {
         Change::Free => true,
         Change::OnlyTrue | Change::OnlyFalse if !rules.binds(Clause::OnlyStronger) => true,

@@ -39,6 +39,7 @@ clauses! {
    TrustedAtChange     Enforce R1    "SENSITIVE set on an extractable key raises WRAP_WITH_TRUSTED, and WRAP_WITH_TRUSTED raises SENSITIVE";
    OnlyStronger        Always  R2    "SENSITIVE and WRAP_WITH_TRUSTED only rise; EXTRACTABLE, COPYABLE, MODIFIABLE, DESTROYABLE only fall";
    Computed            Always  R2    "LOCAL, ALWAYS_SENSITIVE, NEVER_EXTRACTABLE, KEY_GEN_MECHANISM, UNIQUE_ID and OWNER are the token's to say";
+   AskedForEachUse     Enforce R2    "ALWAYS_AUTHENTICATE implies EXTRACTABLE=false and excludes UNWRAP and DERIVE";
    CandidateMaker      Enforce R4    "candidates are generated, never imported, and by a key manager";
    CandidateShape      Enforce R4    "a candidate is a sensitive, unextractable token key that cannot be copied or changed and only wraps and unwraps";
    UnwrapTemplate      Enforce R5    "a candidate carries an UNWRAP_TEMPLATE that demands WRAP_WITH_TRUSTED and SENSITIVE";

@@ -120,6 +120,45 @@ fn an_unwrapped_key_is_extractable_unless_told_otherwise() {
     assert_eq!(protection(&newborn), "SEW");
 }
 
+fn pair(key_type: KeyType) -> Origin<'static> {
+    let class = Some(ObjectClass::PrivateKey);
+    Origin { birth: Birth::Pair, class, key_type: Some(key_type), mechanism: None, parents: &[] }
+}
+
+#[test]
+fn r2_a_key_that_asks_for_the_pin_never_leaves_unwraps_or_derives() {
+    let asking = |flags: &[(A, bool)]| template(&[flags, &[(A::ALWAYS_AUTHENTICATE, true)]].concat());
+    for key_type in [KeyType::Rsa, KeyType::Ec] {
+        let born_of = |flags: &[(A, bool)]| born(&nu(), &pair(key_type), asking(flags));
+        let silent = born_of(&[]).unwrap().attributes;
+        for (attribute, expected) in
+            [(A::SIGN, true), (A::UNWRAP, false), (A::DERIVE, false), (A::EXTRACTABLE, false), (A::PRIVATE, true)]
+        {
+            assert_eq!(silent.flag(attribute), expected, "{attribute:?} of {key_type:?}");
+        }
+        for contradiction in [A::EXTRACTABLE, A::UNWRAP, A::DERIVE] {
+            let refused = refusal(born_of(&[(contradiction, true)]));
+            assert_eq!(refused, (Error::TemplateInconsistent, Rule::R2), "{contradiction:?}");
+            assert!(born_of(&[(contradiction, false)]).is_ok());
+        }
+        assert!(!born_of(&[(A::SENSITIVE, false)]).unwrap().attributes.flag(A::EXTRACTABLE));
+        assert!(born_of(&[(A::PRIVATE, false)]).unwrap().attributes.flag(A::PRIVATE), "rule R17");
+    }
+    let secret = born(&nu(), &generate_aes(), template(&[(A::ALWAYS_AUTHENTICATE, true)]));
+    assert_eq!(refusal(secret).0, Error::TemplateInconsistent, "secret keys do not have the attribute");
+}
+
+#[test]
+fn outside_enforce_a_key_that_asks_for_the_pin_is_private_and_otherwise_free() {
+    let plain = subject(Role::NormalUser, Mode::Standard);
+    let all = [(A::ALWAYS_AUTHENTICATE, true), (A::EXTRACTABLE, true), (A::UNWRAP, true), (A::DERIVE, true)];
+    assert!(born(&plain, &pair(KeyType::Rsa), template(&all)).is_ok());
+    let silent = born(&plain, &pair(KeyType::Rsa), template(&all[..1])).unwrap();
+    assert!(silent.attributes.flag(A::UNWRAP));
+    let public = born(&plain, &pair(KeyType::Rsa), template(&[(A::ALWAYS_AUTHENTICATE, true), (A::PRIVATE, false)]));
+    assert_eq!(refusal(public), (Error::TemplateInconsistent, Rule::Standard));
+}
+
 #[test]
 fn r4_a_key_manager_makes_a_candidate_by_naming_wrap() {
     let newborn = born(&km(), &generate_aes(), template(&[(A::WRAP, true), (A::UNWRAP, true)])).unwrap();

@@ -111,3 +111,37 @@ fn unknown_and_foreign_attributes_are_refused() {
         Some(Error::TemplateInconsistent)
     );
 }
+
+fn private_key(flags: &[(A, bool)]) -> Template {
+    let mut template = key(flags);
+    template.set(A::CLASS, Value::Ulong(ObjectClass::PrivateKey.id()));
+    template.set(A::KEY_TYPE, Value::Ulong(KeyType::Rsa.id()));
+    template.remove(A::TRUSTED);
+    template
+}
+
+#[test]
+fn r2_a_key_that_asks_for_the_pin_gets_no_usage_that_cannot_ask() {
+    for occasion in [Occasion::Set, Occasion::Copy] {
+        let change = |mode, present: &[(A, bool)], wanted: (A, bool)| {
+            let mut attributes = private_key(present);
+            let template = Template::from_list([(wanted.0, Value::Bool(wanted.1))]).unwrap();
+            apply(Rulebook::of(mode), occasion, &mut attributes, &template).map_err(|refusal| refusal.error)
+        };
+        let asking = [(A::ALWAYS_AUTHENTICATE, true)];
+        for usage in [A::UNWRAP, A::DERIVE] {
+            assert_eq!(change(Mode::Enforce, &asking, (usage, true)), Err(Error::AttributeReadOnly), "{usage:?}");
+            assert_eq!(change(Mode::Enforce, &asking, (usage, false)), Ok(()));
+            assert_eq!(change(Mode::Enforce, &[(A::ALWAYS_AUTHENTICATE, false)], (usage, true)), Ok(()));
+            assert_eq!(change(Mode::Standard, &asking, (usage, true)), Ok(()));
+        }
+        assert_eq!(change(Mode::Enforce, &asking, (A::SIGN, true)), Ok(()));
+        for mode in Mode::ALL {
+            assert_eq!(change(mode, &asking, (A::ALWAYS_AUTHENTICATE, false)), Err(Error::AttributeReadOnly));
+        }
+    }
+    let mut public = private_key(&[(A::ALWAYS_AUTHENTICATE, true)]);
+    let template = Template::from_list([(A::PRIVATE, Value::Bool(false))]).unwrap();
+    let copied = apply(Rulebook::of(Mode::Standard), Occasion::Copy, &mut public, &template);
+    assert_eq!(copied.map_err(|refusal| refusal.error), Err(Error::TemplateInconsistent));
+}

@@ -1,11 +1,13 @@
 //! What a template leaves out.
 
+use super::authenticate;
 use crate::attribute::USAGES;
 use crate::policy::Subject;
 use crate::{AttributeType, Clause, KeyType, ObjectClass, Power, Rulebook, Template, Value};
 
 /// Usages: when the template names none, all that the key type supports are true (Java relies on it);
-/// when it names any, the rest are false. A key manager who names none gets all but WRAP and UNWRAP (rule R4).
+/// when it names any, the rest are false. A key manager who names none gets all but WRAP and UNWRAP (rule R4),
+/// and a key with ALWAYS_AUTHENTICATE none that could not ask for the PIN (rule R2).
 pub(super) fn usages(subject: &Subject, class: ObjectClass, key_type: Option<KeyType>, attributes: &mut Template) {
     let Some(key_type) = key_type else { return };
     let names_none = USAGES.iter().all(|usage| attributes.get(*usage).is_none());
@@ -15,7 +17,8 @@ pub(super) fn usages(subject: &Subject, class: ObjectClass, key_type: Option<Key
             continue;
         }
         let wraps = matches!(usage, AttributeType::WRAP | AttributeType::UNWRAP);
-        let granted = names_none && supports(key_type, usage) && !(wraps && keeps_wrapping_apart);
+        let withheld = (wraps && keeps_wrapping_apart) || authenticate::withholds(subject.rules, attributes, usage);
+        let granted = names_none && supports(key_type, usage) && !withheld;
         attributes.set_default(usage, Value::Bool(granted));
     }
 }

@@ -1,9 +1,10 @@
 //! The birth of an object: from a caller's template to the attributes that the object will have.
 //!
 //! Create, generate, pair, derive, unwrap and copy all pass through [`bear`] (copies through
-//! [`crate::change::apply`]), which walks the attribute table once and then applies the rules R1, R4, R5,
+//! [`crate::change::apply`]), which walks the attribute table once and then applies the rules R1, R2, R4, R5,
 //! R8, R14, R15 and R17. The key's value is added by the token afterwards: nothing here depends on it.
 
+mod authenticate;
 mod candidate;
 mod defaults;
 mod identity;
@@ -17,6 +18,7 @@ use crate::attribute::When;
 use crate::policy::Subject;
 use crate::{Calling, KeyType, MechanismType, Object, ObjectClass, Refusal, Template};
 
+pub(crate) use authenticate::{check_private, withholds};
 pub use candidate::is_candidate;
 pub use shadow::shadow;
 pub use size::{check_size, check_size_after};
@@ -99,9 +101,11 @@ pub fn bear(subject: &Subject, origin: &Origin<'_>, template: Template) -> Resul
     };
     template::check_nested(subject.rules, &attributes)?;
     inherit::protection(subject.rules, origin, class, &mut attributes)?;
+    authenticate::shape(subject.rules, &mut attributes)?;
     identity::record(class, key_type, &mut attributes);
     defaults::usages(subject, class, key_type, &mut attributes);
     defaults::storage(subject.rules, class, &mut attributes);
+    authenticate::check_private(&attributes)?;
     protection::settle(subject.rules, origin, class, &mut attributes)?;
     Ok(Newborn { attributes, class, key_type, calling })
 }

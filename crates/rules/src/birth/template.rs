@@ -64,21 +64,8 @@ fn check_one(
         _ if !row.given.has(birth.when()) => {
             Err(Refusal::standard(Error::TemplateInconsistent, "this attribute cannot be given in this call"))
         }
-        _ => well_formed(attribute, value),
+        _ => value.check_limits(),
     }
-}
-
-/// Limits on values that the type alone does not say.
-fn well_formed(attribute: AttributeType, value: &Value) -> Result<(), Refusal> {
-    value.check_limits()?;
-    if attribute == AttributeType::ALWAYS_AUTHENTICATE && value.as_bool() == Some(true) {
-        return Err(Refusal::new(
-            Error::AttributeValueInvalid,
-            Rule::R2,
-            "the token has no context-specific login, so it makes no key that needs one",
-        ));
-    }
-    Ok(())
 }
 
 /// Rule R16: nested templates hold no values, or matching them would be an oracle; and R6: none mints trust.

@@ -80,7 +80,7 @@ impl Caller<'_> {
         action: Action,
         handle: ObjectHandle,
         row: Option<&'static Mechanism>,
-    ) -> Result<Arc<Key>> {
+    ) -> Result<(Arc<Entry>, Arc<Key>)> {
         let (entry, permit) = self.permitted_key(action, handle, row)?;
         let keyed = row.filter(|row| !row.keys.is_empty());
         if keyed.is_some_and(|row| !entry.object.key_type().is_some_and(|key_type| row.takes(key_type))) {
@@ -90,7 +90,7 @@ impl Caller<'_> {
         if keyed.is_some_and(|row| !row.takes_size(key.bits() as u64)) {
             return Err(Refusal::standard(Error::KeySizeRange, "the mechanism does not take keys of this size"));
         }
-        Ok(key)
+        Ok((entry, key))
     }
 }
 

@@ -39,7 +39,8 @@ impl Session {
     /// # Errors
     /// CKR_OPERATION_NOT_INITIALIZED, also for a single-part mechanism; CKR_BUFFER_TOO_SMALL; the table of `fault`.
     pub fn encrypt_update(&self, part: &[u8], room: &mut Room<'_>) -> Result<()> {
-        self.operations().encrypt.update(Ready::open, |stream| stream.update(part, room))
+        let is_query = room.is_query();
+        self.operations().encrypt.update(|ready| ready.open(is_query), |stream| stream.update(part, room))
     }
 
     /// C_EncryptFinal.
@@ -47,7 +48,8 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_update`].
     pub fn encrypt_final(&self, room: &mut Room<'_>) -> Result<()> {
-        self.operations().encrypt.finish(Ready::open, |stream| stream.finish(room))
+        let is_query = room.is_query();
+        self.operations().encrypt.finish(|ready| ready.open(is_query), |stream| stream.finish(room))
     }
 
     /// C_DecryptInit.
@@ -55,9 +57,11 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_init`].
     pub fn decrypt_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations()
-            .decrypt
-            .init(|| self.call("C_DecryptInit", |caller| Ready::new(caller, Direction::Decrypt, call, key)))
+        let mut operations = self.operations();
+        let make = || self.call("C_DecryptInit", |caller| Ready::new(caller, Direction::Decrypt, call, key));
+        operations.decrypt.init(make)?;
+        operations.decrypts_last = true;
+        Ok(())
     }
 
     /// C_Decrypt.
@@ -73,7 +77,8 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_update`].
     pub fn decrypt_update(&self, part: &[u8], room: &mut Room<'_>) -> Result<()> {
-        self.operations().decrypt.update(Ready::open, |stream| stream.update(part, room))
+        let is_query = room.is_query();
+        self.operations().decrypt.update(|ready| ready.open(is_query), |stream| stream.update(part, room))
     }
 
     /// C_DecryptFinal.
@@ -81,7 +86,8 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_update`].
     pub fn decrypt_final(&self, room: &mut Room<'_>) -> Result<()> {
-        self.operations().decrypt.finish(Ready::open, |stream| stream.finish(room))
+        let is_query = room.is_query();
+        self.operations().decrypt.finish(|ready| ready.open(is_query), |stream| stream.finish(room))
     }
 }
 
@@ -108,7 +114,12 @@ impl Ready {
         Ok(Self { keyed, engine, direction })
     }
 
+    pub(super) const fn keyed(&mut self) -> &mut Keyed {
+        &mut self.keyed
+    }
+
     fn run(&self, input: &[u8], room: &mut Room<'_>) -> Result<Came> {
+        self.keyed.may_go_on(room.is_query())?;
         let Keyed { key, params, .. } = &self.keyed;
         let (_, _, function) = usage(self.direction);
         let bound = self.engine.output_len(self.direction, key, params, input.len());
@@ -126,7 +137,8 @@ impl Ready {
         }
     }
 
-    fn open(&mut self) -> Result<Stream> {
+    fn open(&mut self, is_query: bool) -> Result<Stream> {
+        self.keyed.may_go_on(is_query)?;
         let stream = self.engine.stream(self.direction, &self.keyed.key, &self.keyed.params);
         Ok(Stream {
             inner: stream.map_err(|error| fault::crypto(Function::Init, error))?.ok_or(SINGLE_PART)?,

@@ -45,7 +45,7 @@ impl Session {
         let Some(row) = operations.digest.look(|ready| ready.row, |stream| stream.row) else {
             return Err(Error::OperationNotInitialized.into());
         };
-        let key = self.call("C_DigestKey", |caller| caller.use_key(Action::DigestKey, key, Some(row)))?;
+        let (_, key) = self.call("C_DigestKey", |caller| caller.use_key(Action::DigestKey, key, Some(row)))?;
         let value = key.value().ok_or(INDIGESTIBLE)?;
         operations.digest.update(Ready::open, |stream| {
             stream.keyed = true;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use claviger_crypto::{Key, KeyKind, Params};
 use claviger_rules::mechanism::{Mechanism, Usage};
 use claviger_rules::policy::Action;
-use claviger_rules::{Error, Refusal};
+use claviger_rules::{AttributeType, Error, Refusal};
 
 pub(crate) use self::search::Search;
 use self::slot::Slot;
@@ -32,6 +32,9 @@ pub(crate) struct Operations {
     pub(crate) verify: Slot<sign::Ready, sign::Stream>,
     pub(crate) digest: Slot<digest::Ready, digest::Stream>,
     pub(crate) search: Slot<Search, Search>,
+    /// Of two operations that wait for a PIN, the one that C_Login(CKU_CONTEXT_SPECIFIC) means: "immediately after a
+    /// cryptographic operation using the key has been initiated" (section 4.10).
+    decrypts_last: bool,
 }
 
 /// Applies one method to every slot, or to those whose CKF_ bit is in a set.
@@ -56,7 +59,15 @@ impl Operations {
             verify: Slot::idle(),
             digest: Slot::idle(),
             search: Slot::idle(),
+            decrypts_last: false,
         }
+    }
+
+    /// The operation that waits for its user to prove the PIN.
+    pub(crate) fn waiting(&mut self) -> Option<&mut Keyed> {
+        let sign = self.sign.ready_mut().map(sign::Ready::keyed).filter(|keyed| keyed.awaits_pin);
+        let decrypt = self.decrypt.ready_mut().map(cipher::Ready::keyed).filter(|keyed| keyed.awaits_pin);
+        if self.decrypts_last { decrypt.or(sign) } else { sign.or(decrypt) }
     }
 
     /// Ends those that the CKF_ bits in `flags` name; others are ignored.
@@ -95,18 +106,31 @@ impl Session {
 }
 
 /// What every operation with a key is made of.
-struct Keyed {
+pub(crate) struct Keyed {
     row: &'static Mechanism,
     key: Arc<Key>,
     params: Params,
+    /// The key has ALWAYS_AUTHENTICATE, and its user has not proven the PIN for this use yet.
+    awaits_pin: bool,
 }
 
 impl Keyed {
     /// Asks for the key, and for the mechanism only then: what is wrong with login, key and policy goes first.
     fn new(caller: &Caller<'_>, usage: Usage, action: Action, call: MechanismCall, key: ObjectHandle) -> Result<Self> {
         let row = caller.mechanism(&call, usage);
-        let key = caller.use_key(action, key, row.as_ref().ok().copied())?;
-        Ok(Self { row: row?, key, params: keys::params(&call.parameter?) })
+        let (entry, key) = caller.use_key(action, key, row.as_ref().ok().copied())?;
+        let awaits_pin = entry.object.flag(AttributeType::ALWAYS_AUTHENTICATE);
+        Ok(Self { row: row?, key, params: keys::params(&call.parameter?), awaits_pin })
+    }
+
+    /// The user has proven the PIN: the operation goes on to its end.
+    pub(crate) const fn admit(&mut self) {
+        self.awaits_pin = false;
+    }
+
+    /// Whether the key may be used now; to ask for a length is no use.
+    fn may_go_on(&self, is_query: bool) -> Result<()> {
+        if self.awaits_pin && !is_query { Err(PIN_AWAITED) } else { Ok(()) }
     }
 
     /// Whether only its user may use the key (rule R17: secret and private keys are always private).
@@ -114,6 +138,12 @@ impl Keyed {
         !matches!(self.key.kind(), KeyKind::RsaPublic | KeyKind::EcPublic)
     }
 }
+
+/// An error like any other, so it ends the operation (section 5.13.2, "always terminates"): the proof comes before.
+const PIN_AWAITED: Refusal = Refusal::standard(
+    Error::UserNotLoggedIn,
+    "the key has ALWAYS_AUTHENTICATE: after each Init, prove the PIN with C_Login(CKU_CONTEXT_SPECIFIC)",
+);
 
 /// Algorithms that are single-part only take no parts. The lists of C_*Update have no code for this; OpenSC's
 /// `pkcs11-tool --test` takes CKR_FUNCTION_NOT_SUPPORTED as the honest answer and counts every other as an error.

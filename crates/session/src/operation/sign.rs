@@ -17,9 +17,11 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_init`].
     pub fn sign_init(&self, call: MechanismCall, key: ObjectHandle) -> Result<()> {
-        self.operations()
-            .sign
-            .init(|| self.call("C_SignInit", |caller| Ready::new(caller, Usage::Sign, Action::Sign, call, key)))
+        let mut operations = self.operations();
+        let make = || self.call("C_SignInit", |caller| Ready::new(caller, Usage::Sign, Action::Sign, call, key));
+        operations.sign.init(make)?;
+        operations.decrypts_last = false;
+        Ok(())
     }
 
     /// C_Sign.
@@ -35,7 +37,7 @@ impl Session {
     /// # Errors
     /// CKR_OPERATION_NOT_INITIALIZED, also for a single-part mechanism; the table of `fault`.
     pub fn sign_update(&self, part: &[u8]) -> Result<()> {
-        self.operations().sign.update(|ready| ready.open(Function::Sign), |stream| stream.update(part))
+        self.operations().sign.update(|ready| ready.go_on(false), |stream| stream.update(part))
     }
 
     /// C_SignFinal.
@@ -43,7 +45,8 @@ impl Session {
     /// # Errors
     /// As [`Session::encrypt_final`].
     pub fn sign_final(&self, room: &mut Room<'_>) -> Result<()> {
-        self.operations().sign.finish(|ready| ready.open(Function::Sign), |stream| stream.sign(room))
+        let is_query = room.is_query();
+        self.operations().sign.finish(|ready| ready.go_on(is_query), |stream| stream.sign(room))
     }
 }
 
@@ -67,7 +70,12 @@ impl Ready {
         Ok(Self { keyed, engine })
     }
 
+    pub(super) const fn keyed(&mut self) -> &mut Keyed {
+        &mut self.keyed
+    }
+
     fn sign(&self, message: &[u8], room: &mut Room<'_>) -> Result<Came> {
+        self.keyed.may_go_on(room.is_query())?;
         let Keyed { key, params, .. } = &self.keyed;
         let fault = |error| fault::crypto(Function::Sign, error);
         let len = self.engine.signature_len(key, params).map_err(fault)?;
@@ -82,6 +90,11 @@ impl Ready {
         let verified = self.engine.verify(key, params, message, signature);
         verified.map_err(|error| fault::crypto(Function::Verify, error))?;
         Ok(Came::Output)
+    }
+
+    fn go_on(&mut self, is_query: bool) -> Result<Stream> {
+        self.keyed.may_go_on(is_query)?;
+        self.open(Function::Sign)
     }
 
     pub(super) fn open(&mut self, function: Function) -> Result<Stream> {

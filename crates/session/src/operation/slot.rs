@@ -136,6 +136,14 @@ impl<R, S> Slot<R, S> {
         }
     }
 
+    /// The operation, if it was initialised and nothing has been processed yet.
+    pub(crate) const fn ready_mut(&mut self) -> Option<&mut R> {
+        match &mut self.0 {
+            State::Ready(it) => Some(it),
+            _ => None,
+        }
+    }
+
     /// Refuses `event` if the table does.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! A session: what an application holds of a token (PKCS#11 3.2 section 5.6). Not the login, which all sessions of
 //! the application share and the token keeps.
 
+mod authenticate;
 mod caller;
 pub(crate) mod table;
 
@@ -118,9 +119,14 @@ impl Session {
     ///
     /// # Errors
     /// CKR_USER_ALREADY_LOGGED_IN, CKR_USER_ANOTHER_ALREADY_LOGGED_IN, CKR_SESSION_READ_ONLY_EXISTS,
-    /// CKR_USER_PIN_NOT_INITIALIZED, CKR_PIN_INCORRECT (counted), CKR_PIN_LOCKED.
+    /// CKR_USER_PIN_NOT_INITIALIZED, CKR_PIN_INCORRECT (counted), CKR_PIN_LOCKED; CKR_OPERATION_NOT_INITIALIZED for
+    /// CKU_CONTEXT_SPECIFIC when no operation waits for it.
     pub fn login(&self, user_type: UserType, pin: &[u8]) -> Result<()> {
-        self.token.login(user_type, pin)
+        match user_type {
+            UserType::So => self.token.login(true, pin),
+            UserType::User => self.token.login(false, pin),
+            UserType::ContextSpecific => self.authenticate("C_Login", pin, &[]),
+        }
     }
 
     /// C_LoginUser.
@@ -128,7 +134,11 @@ impl Session {
     /// # Errors
     /// As [`Session::login`].
     pub fn login_user(&self, user_type: UserType, pin: &[u8], username: &[u8]) -> Result<()> {
-        self.token.login_user(user_type, pin, username)
+        match user_type {
+            UserType::So => self.token.login_user(true, pin, username),
+            UserType::User => self.token.login_user(false, pin, username),
+            UserType::ContextSpecific => self.authenticate("C_LoginUser", pin, username),
+        }
     }
 
     /// C_Logout.

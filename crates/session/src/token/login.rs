@@ -8,9 +8,9 @@ use claviger_audit::Kind;
 use claviger_rules::{Error, Refusal, Role, UserId};
 use claviger_store::Keys;
 
-use super::name::{DEFAULT_USER, Who};
+use super::name::{DEFAULT_USER, Who, without_own_name};
 use super::{Counts, Token};
-use crate::{Result, UserType, fault};
+use crate::{Result, fault};
 
 /// A user who is logged in.
 pub(crate) struct LoggedIn {
@@ -67,8 +67,7 @@ impl Token {
     }
 
     /// C_Login.
-    pub(crate) fn login(&self, user_type: UserType, pin: &[u8]) -> Result<()> {
-        let is_so = is_so(user_type)?;
+    pub(crate) fn login(&self, is_so: bool, pin: &[u8]) -> Result<()> {
         let who = Who::in_pin(pin, is_so);
         let names_nobody = who.pin.len() == pin.len();
         if names_nobody && !is_so && !self.has_user(DEFAULT_USER) {
@@ -84,11 +83,10 @@ impl Token {
     }
 
     /// C_LoginUser.
-    pub(crate) fn login_user(&self, user_type: UserType, pin: &[u8], username: &[u8]) -> Result<()> {
+    pub(crate) fn login_user(&self, is_so: bool, pin: &[u8], username: &[u8]) -> Result<()> {
         if username.is_empty() {
-            return self.login(user_type, pin);
+            return self.login(is_so, pin);
         }
-        let is_so = is_so(user_type)?;
         // What is no UTF-8 is no user's name; the store takes as long over it as over a wrong PIN.
         self.admit("C_LoginUser", is_so, core::str::from_utf8(username).unwrap_or_default(), pin)
     }
@@ -111,6 +109,25 @@ impl Token {
         drop(counts);
         self.tell_login(Kind::Login, call, &logged_in);
         Ok(())
+    }
+
+    /// Tries the PIN of the user who is logged in, counted like any other. The user need not be named.
+    ///
+    /// # Errors
+    /// CKR_PIN_INCORRECT, CKR_PIN_LOCKED; CKR_USER_ANOTHER_ALREADY_LOGGED_IN when another user is named.
+    pub(crate) fn prove_user(&self, call: &str, pin: &[u8], username: &[u8]) -> Result<()> {
+        let login = self.login_state().ok_or(fault::store(claviger_store::Error::UserGone))?;
+        let pin = if username.is_empty() {
+            without_own_name(&login.name, pin)
+        } else if username.eq_ignore_ascii_case(login.name.as_bytes()) {
+            pin
+        } else {
+            return Err(Refusal::standard(Error::UserAnotherAlreadyLoggedIn, "another user is logged in"));
+        };
+        let is_so = login.role.is_so();
+        let proven = self.store.login(is_so, &login.name, pin).map_err(fault::store);
+        let proven = proven.inspect_err(|refusal| self.tell_failed(call, &login.name, is_so, refusal))?;
+        if proven.user.id == login.user { Ok(()) } else { Err(fault::store(claviger_store::Error::UserGone)) }
     }
 
     /// Tries a security officer's PIN without logging in.
@@ -212,20 +229,5 @@ impl Token {
     pub(super) fn session_counts(&self) -> (u64, u64) {
         let counts = self.counts();
         (counts.read_only, counts.read_write)
-    }
-}
-
-/// Which type of user it is.
-///
-/// # Errors
-/// CKR_OPERATION_NOT_INITIALIZED for CKU_CONTEXT_SPECIFIC: no operation waits for one.
-fn is_so(user_type: UserType) -> Result<bool> {
-    match user_type {
-        UserType::So => Ok(true),
-        UserType::User => Ok(false),
-        UserType::ContextSpecific => Err(Refusal::standard(
-            Error::OperationNotInitialized,
-            "no operation waits for its user to prove the PIN again",
-        )),
     }
 }
