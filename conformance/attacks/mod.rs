@@ -243,3 +243,52 @@ fn evidence(what: impl fmt::Display) -> Ended {
 fn not_applicable<T>(why: impl fmt::Display) -> Result<T, Stop> {
     Err(Stop::NotApplicable(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use cryptoki_sys::{CKR_GENERAL_ERROR, CKR_KEY_NOT_WRAPPABLE};
+
+    use super::*;
+
+    const STARRED: Attack = Attack {
+        id: "A0",
+        name: "an attack",
+        starred: true,
+        rules: "R1",
+        may_be_harmless: false,
+        refusals: &[CKR_KEY_NOT_WRAPPABLE],
+        ways: &[],
+    };
+
+    fn refused(rv: CK_RV) -> Ended {
+        step("C_WrapKey", Err::<Evidence, _>(Rv(rv)))
+    }
+
+    fn fault(attack: &Attack, ways: Vec<Ended>, policy: Policy) -> Option<String> {
+        attack.fault(&Outcome { ways }, Some(policy), true)
+    }
+
+    #[test]
+    fn in_enforce_only_refusals_with_the_right_code_are_no_fault() {
+        let judged = |ways| fault(&STARRED, ways, Policy::Enforce);
+        assert_eq!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), refused(CKR_KEY_NOT_WRAPPABLE)]), None);
+        assert!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), refused(CKR_GENERAL_ERROR)]).is_some());
+        assert!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), evidence("the value")]).is_some());
+        assert!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), harmless("ignored")]).is_some());
+        assert!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), scene("C_Login", Err(Rv(CKR_GENERAL_ERROR)))]).is_some());
+        assert!(judged(vec![not_applicable("no users")]).is_some());
+        assert_eq!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE), not_applicable("no such keys")]), None);
+        let kept = Attack { may_be_harmless: true, ..STARRED };
+        assert_eq!(fault(&kept, vec![harmless("nothing gained")], Policy::Enforce), None);
+    }
+
+    #[test]
+    fn in_standard_what_is_starred_must_succeed_by_one_way_at_least() {
+        let judged = |ways| fault(&STARRED, ways, Policy::Standard);
+        assert_eq!(judged(vec![refused(CKR_GENERAL_ERROR), evidence("the value")]), None);
+        assert!(judged(vec![refused(CKR_KEY_NOT_WRAPPABLE)]).is_some());
+        assert!(judged(vec![not_applicable("no mechanism")]).is_some());
+        let plain = Attack { starred: false, ..STARRED };
+        assert_eq!(fault(&plain, vec![refused(CKR_GENERAL_ERROR)], Policy::Standard), None);
+    }
+}

@@ -121,7 +121,7 @@ fn unharmed(arena: &Arena<'_>, victim: &super::arena::Victim, made: u32) -> Ende
 
 /// A41. The attacker writes to the directory of the token, without its device key: records edited, moved, copied,
 /// deleted, put back.
-pub(super) const STORE: &[Way] = &[edited, swapped, copied, deleted, put_back];
+pub(super) const STORE: &[Way] = &[edited, swapped, copied, deleted, put_back, users_swapped];
 
 /// The labels of the token objects of the scene.
 struct Stored {
@@ -222,6 +222,31 @@ impl Stored {
         Ok(doubled(&session, &self.protected))
     }
 
+    /// Whether kT is trusted, as the attacker sees it.
+    fn is_trusted(&self, arena: &Arena<'_>) -> Result<bool, Stop> {
+        scene("C_Initialize", arena.token.module.initialize_null())?;
+        let session = arena.token.module.open_session(arena.token.slot, CKF_SERIAL_SESSION);
+        let trusted = session.and_then(|session| {
+            session.login(CKU_USER, &arena.token.users.user)?;
+            let found = session.find(&attrs![CKA_LABEL => &self.trusted])?;
+            found.first().map_or(Ok(false), |key| session.flag(*key, CKA_TRUSTED))
+        });
+        scene("C_Finalize", arena.token.module.finalize())?;
+        scene("C_GetAttributeValue(TRUSTED)", trusted)
+    }
+
+    /// Whether the attacker or the SO logs in.
+    fn logs_in(&self, arena: &Arena<'_>) -> Result<bool, Stop> {
+        scene("C_Initialize", arena.token.module.initialize_null())?;
+        let users = &arena.token.users;
+        let session = arena.token.module.open_session(arena.token.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION);
+        let opened = session.is_ok_and(|session| {
+            session.login(CKU_USER, &users.user).is_ok() || session.login(CKU_SO, &users.so).is_ok()
+        });
+        scene("C_Finalize", arena.token.module.finalize())?;
+        Ok(opened)
+    }
+
     /// Up again as it was, so that the library can end as it does after any attack.
     fn end(&self, arena: &Arena<'_>, ended: Ended) -> Ended {
         self.restore()?;
@@ -308,7 +333,7 @@ fn deleted(arena: &Arena<'_>) -> Ended {
     stored.end(
         arena,
         harmless(
-            "records deleted one after another: what is left is as it was; the loss is not noticed (docs/FORMAT.md)",
+            "records deleted one after another: what is left is as it was; the loss is not noticed (docs/THREATS.md)",
         ),
     )
 }
@@ -329,11 +354,39 @@ fn put_back(arena: &Arena<'_>) -> Ended {
         stored.write(key, value)?;
     }
     let wrong = stored.look(arena)?;
-    stored.end(arena, match wrong {
+    let ended = match wrong {
         Some(wrong) => evidence(format_args!("with older records put back, {wrong}")),
-        None => harmless(
-            "older records put back weaken no key's protection; that a retired key is trusted again is not noticed: \
-             whoever writes to the directory can do that (docs/FORMAT.md)",
-        ),
-    })
+        None => harmless(match stored.is_trusted(arena)? {
+            true => {
+                "older records put back weaken no key that is protected; but a retired key is trusted again, which is not \
+                 noticed: whoever writes to the directory can do that (docs/THREATS.md)"
+            }
+            false => "older records put back change nothing",
+        }),
+    };
+    stored.end(arena, ended)
+}
+
+/// The records of the users, each in the place of another: nobody logs in as somebody else.
+fn users_swapped(arena: &Arena<'_>) -> Ended {
+    let stored = stored(arena)?;
+    let users: Vec<Record> = files(&stored.path, |store| {
+        let mut rows = store.prepare("SELECT key, value FROM users ORDER BY key")?;
+        rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    for shift in 1..users.len() {
+        for (index, (key, _)) in users.iter().enumerate() {
+            let Some((_, other)) = users.get((index + shift) % users.len()) else { continue };
+            files(&stored.path, |store| store.execute("UPDATE users SET value = ?2 WHERE key = ?1", (key, other)))?;
+        }
+        if stored.logs_in(arena)? {
+            return stored.end(arena, evidence("a user logs in with the record of another"));
+        }
+        stored.restore()?;
+    }
+    let tries = users.len().saturating_sub(1);
+    stored.end(
+        arena,
+        harmless(format_args!("{tries} times every user's record in the place of another's: nobody logs in")),
+    )
 }

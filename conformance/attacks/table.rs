@@ -141,3 +141,25 @@ pub const ATTACKS: &[Attack] = attacks! {
         ], users::SAME_NAME;
     A46 - "one SO makes up the quorum", "quorum", refused [CKR_ACTION_PROHIBITED], users::STUFFING;
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attack_of_the_catalogue_stands_in_its_place_and_has_a_way() {
+        for (number, attack) in (1..).zip(ATTACKS) {
+            assert_eq!(attack.id, format!("A{number}"));
+            assert!(!attack.ways.is_empty(), "{} has no way", attack.id);
+            assert!(attack.may_be_harmless || !attack.refusals.is_empty(), "{} can only end badly", attack.id);
+        }
+        assert_eq!(ATTACKS.len(), 46);
+    }
+
+    #[test]
+    fn the_stars_are_those_of_the_catalogue() {
+        let starred: Vec<_> = ATTACKS.iter().filter(|attack| attack.starred).map(|attack| attack.id).collect();
+        let catalogue = "A1 A2 A3 A4 A5 A6 A7 A8 A17 A20 A21 A22 A24 A43";
+        assert_eq!(starred.join(" "), catalogue);
+    }
+}

@@ -1,9 +1,11 @@
 //! PKCS#11 3.2, section 5.18: generating, wrapping, unwrapping and deriving keys.
 
 use claviger_conformance::attrs;
-use claviger_conformance::isolated::with_token;
+use claviger_conformance::fixture::Policy;
+use claviger_conformance::isolated::{with_roles, with_token};
 use claviger_conformance::mechanism::Mechanism;
 use claviger_conformance::module::Out;
+use claviger_conformance::rv::Rv;
 use claviger_conformance::samples::{P256, aes_key, ec_pair, import, rsa_pair, try_aes_key, unwrapped};
 use claviger_conformance::session::{Object, Session};
 use claviger_conformance::template::Attribute;
@@ -395,4 +397,40 @@ fn a_base_key_that_may_not_derive_does_not() {
         let digest = session.derive_key(&Mechanism::plain(CKM_SHA256), base, &child);
         refused("CKM_SHA256", digest, &[CKR_MECHANISM_INVALID]);
     });
+}
+
+/// Sections 6.13.4 and 6.13.5: what comes out is truncated to CKA_VALUE_LEN.
+#[test]
+fn block_modes_truncate_what_is_unwrapped_in_standard() {
+    with_roles(Policy::Standard, |token| {
+        let session = token.user_session();
+        for mechanism in [Mechanism::plain(CKM_AES_ECB), Mechanism::with_bytes(CKM_AES_CBC, &[0; 16])] {
+            let front = must("C_UnwrapKey", unwrap_front(&session, &mechanism));
+            assert_eq!(must("VALUE", session.attribute(front, CKA_VALUE)), [1, 2, 3]);
+        }
+    });
+}
+
+/// Rule R11.
+#[test]
+fn block_modes_truncate_nothing_in_enforce() {
+    with_roles(Policy::Enforce, |token| {
+        let session = token.user_session();
+        for mechanism in [Mechanism::plain(CKM_AES_ECB), Mechanism::with_bytes(CKM_AES_CBC, &[0; 16])] {
+            refused("C_UnwrapKey", unwrap_front(&session, &mechanism), &[CKR_WRAPPED_KEY_LEN_RANGE]);
+        }
+    });
+}
+
+/// The first three bytes of a wrapped secret of sixteen.
+fn unwrap_front(session: &Session<'_>, mechanism: &Mechanism) -> Result<Object, Rv> {
+    let wrapping = aes_key(session, attrs![CKA_WRAP => true, CKA_UNWRAP => true]);
+    let value: [u8; 16] = std::array::from_fn(|index| index as u8 + 1);
+    let secret = import(session, CKK_GENERIC_SECRET, &value, attrs![CKA_SIGN => true]);
+    let blob = must("C_WrapKey", session.wrap_key(mechanism, wrapping, secret));
+    let template = attrs![
+        CKA_CLASS => CKO_SECRET_KEY, CKA_KEY_TYPE => CKK_GENERIC_SECRET, CKA_TOKEN => false, CKA_VALUE_LEN => 3,
+        CKA_SENSITIVE => false, CKA_EXTRACTABLE => true,
+    ];
+    session.unwrap_key(mechanism, wrapping, &blob, &template)
 }

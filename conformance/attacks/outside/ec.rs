@@ -46,3 +46,27 @@ pub(in crate::attacks) fn without_y() -> [u8; 33] {
     point[32] = 1;
     point
 }
+
+#[cfg(test)]
+mod tests {
+    use p256::PublicKey;
+
+    use super::*;
+
+    #[test]
+    fn the_bad_points_are_bad_and_the_good_one_is_good() {
+        assert!(PublicKey::from_sec1_bytes(&known_point()).is_ok());
+        assert!(PublicKey::from_sec1_bytes(&off_curve()).is_err());
+        assert!(PublicKey::from_sec1_bytes(&of_other_curve()).is_err());
+        assert!(PublicKey::from_sec1_bytes(&without_y()).is_err());
+    }
+
+    #[test]
+    fn a_scalar_is_found_by_its_point_alone() {
+        let mut message = vec![0x30; 100];
+        message[50..82].copy_from_slice(&[5; 32]);
+        let point = point_of(&[5; 32]).unwrap_or_default();
+        assert_eq!(scalar_within(&message, &point), Some(vec![5; 32]));
+        assert_eq!(scalar_within(&message, &known_point()), None);
+    }
+}

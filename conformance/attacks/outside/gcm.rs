@@ -26,3 +26,26 @@ pub(in crate::attacks) fn counter_block(iv: [u8; 12], index: u32) -> [u8; 16] {
 pub(in crate::attacks) fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
     one.iter().zip(other).map(|(one, other)| one ^ other).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attacks::outside::aes;
+
+    /// What is opened whole is opened by its keystream, too.
+    #[test]
+    fn a_counter_block_encrypted_is_the_keystream() {
+        let (key, iv, plain) = ([7; 32], [9; 12], [0x41; 32]);
+        let stream = [0, 1].map(|index| aes::encrypt_block(&key, counter_block(iv, index))).concat();
+        let sealing = aead::UnboundKey::new(&aead::AES_256_GCM, &key).map(aead::LessSafeKey::new);
+        let mut sealed = plain.to_vec();
+        let tag = sealing.and_then(|sealing| {
+            let nonce = aead::Nonce::assume_unique_for_key(iv);
+            sealing.seal_in_place_separate_tag(nonce, aead::Aad::empty(), &mut sealed)
+        });
+        assert_eq!(xor(&sealed, &stream), plain);
+        sealed.extend(tag.iter().flat_map(|tag| tag.as_ref()));
+        assert_eq!(open(&key, &iv, &sealed), plain);
+        assert!(open(&key, &iv, &[0; 48]).is_empty());
+    }
+}

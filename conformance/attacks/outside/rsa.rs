@@ -30,3 +30,29 @@ pub(in crate::attacks) fn encoded(digest: &[u8], length: usize) -> Vec<u8> {
     let filling = vec![0xFF; length.saturating_sub(info.len() + 3)];
     [&[0x00, 0x01], filling.as_slice(), &[0x00], &info].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use rsa::traits::PrivateKeyParts as _;
+    use rsa::traits::PublicKeyParts as _;
+    use rsa::{Generate as _, PrivateKey};
+
+    use super::*;
+    use crate::attacks::outside::hash;
+
+    /// s + q is s modulo q, and something else modulo p.
+    #[test]
+    fn a_signature_that_is_wrong_modulo_one_prime_gives_the_other_away() {
+        let private = PrivateKey::generate();
+        let good = private.pkcs1v15_sign::<rsa::sha2::Sha256>(hash::MESSAGE).unwrap_or_default();
+        let (n, e) = (private.n_bytes(), private.e_bytes());
+        let encoded = encoded(&hash::sha256(hash::MESSAGE), n.len());
+        let bits = 8 * n.len() as u32;
+        assert_eq!(factor(&n, &e, &encoded, &good), None);
+        let prime = private.primes()[1].as_ref().clone();
+        let sum = BoxedUint::from_be_slice(&good, bits).unwrap_or_default().wrapping_add(prime.resize(bits));
+        let faulty = if sum >= *private.n().as_ref() { sum.wrapping_sub(private.n().as_ref()) } else { sum };
+        let found = factor(&n, &e, &encoded, &faulty.to_be_bytes());
+        assert_eq!(found.as_deref(), Some(&*private.primes()[1].as_ref().to_be_bytes_trimmed_vartime()));
+    }
+}
