@@ -12,7 +12,7 @@ use crate::{Event, Kind, Origin};
 /// The most characters of any text.
 const MAX_TEXT: usize = 256;
 
-/// No line of ours is longer, chain and end included: ten texts of [`MAX_TEXT`] characters, each at most 6 bytes in JSON.
+/// No line of ours is longer, chain and end included: eight texts of [`MAX_TEXT`] characters, each at most 6 bytes in JSON.
 pub(crate) const MAX_LINE: usize = 32 * 1024;
 
 /// `,"chain":"`, the digits, `"}`.
