@@ -49,6 +49,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Show what the rules guarantee, and that each is needed.
+    Prove {
+        /// Arguments of the checker: `--without R5` switches a rule off, and the proof must fail; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
     /// Run the test of forking programs.
@@ -64,6 +70,7 @@ fn main() -> ExitCode {
         Chore::Test { only, .. } => steps::named(&workspace, &only),
         Chore::Tables => tables::write(&workspace),
         Chore::Attacks { arguments } => steps::attack(&workspace, &arguments),
+        Chore::Prove { arguments } => steps::prove(&workspace, &arguments),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
         Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
     };

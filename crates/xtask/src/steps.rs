@@ -37,6 +37,7 @@ macro_rules! steps {
 steps! {
 //  name               when    what                                            how
     "walls"            Always  "unsafe stays behind its wall"                  walls::no_stray_unsafe;
+    "switches"         Always  "only the checker switches rules off"           walls::no_rule_switched_off;
     "direction"        Always  "crates depend in one direction"                walls::one_direction;
     "paths"            Always  "the documents name files that exist"           paths::exist;
     "format"           Always  "the sources are formatted"                     |w| run(&mut w.cargo(&["fmt", "--all", "--check"]));
@@ -46,6 +47,7 @@ steps! {
     "docs"             Always  "examples in the documentation"                 |w| run(&mut w.cargo(&["test", "--workspace", "--doc", "--quiet"]));
     "tables"           Always  "docs/tables is what the code says"             tables::check;
     "release"          Full    "the release build"                             Workspace::build;
+    "prove"            Full    "the rules keep what they promise, and each is needed"  |w| prove(w, &[]);
     "conformance"      Full    "the library against the standard"              conformance;
     "attacks-enforce"  Full    "no attack succeeds in enforce"                 |w| attacks(w, "enforce");
     "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
@@ -147,6 +149,12 @@ pub(crate) fn attack(workspace: &Workspace, arguments: &[String]) -> Outcome {
 fn attacks_on_another(workspace: &Workspace) -> Outcome {
     tools::provide_packages(workspace, &["softhsm2"])?;
     attack(workspace, &["--module".to_owned(), "/usr/lib/softhsm/libsofthsm2.so".to_owned()])
+}
+
+/// What the checker shows. `arguments` are its own.
+pub(crate) fn prove(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    run(workspace.command(workspace.release("claviger-prove")).args(arguments))
 }
 
 /// Tells a program where the library and the command under test are.

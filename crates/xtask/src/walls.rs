@@ -1,5 +1,5 @@
-//! Two walls that the compiler does not keep: `unsafe` stands only in a few named files, and the crates depend on
-//! each other in one direction.
+//! Walls that the compiler does not keep: `unsafe` stands only in a few named files, only the checker switches rules off,
+//! and the crates depend on each other in one direction.
 
 use std::path::Path;
 
@@ -17,13 +17,17 @@ const UNSAFE: [&str; 6] = [
     "conformance/src/raw",
 ];
 
+/// Where rules may be switched off: where the switch is, and in the checker.
+const SWITCH: [&str; 2] = ["crates/rules/src/rulebook.rs", "crates/prove"];
+
 /// Tests may fork or call C by hand: they are compiled into nothing. Nor does what follows `#[cfg(test)]` count.
 const TESTS: [&str; 2] = ["/tests/", "/examples/"];
 
 /// What each crate may depend on within the workspace, from the bottom up.
-const DIRECTION: [(&str, &[&str]); 10] = [
+const DIRECTION: [(&str, &[&str]); 11] = [
     ("claviger-crypto", &[]),
     ("claviger-rules", &["claviger-crypto"]),
+    ("claviger-prove", &["claviger-rules"]),
     ("claviger-store", &["claviger-crypto", "claviger-rules"]),
     ("claviger-audit", &["claviger-crypto", "claviger-rules"]),
     ("claviger-session", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-audit"]),
@@ -34,37 +38,60 @@ const DIRECTION: [(&str, &[&str]); 10] = [
     ("xtask", &["claviger-conformance", "claviger-crypto"]),
 ];
 
+/// Something that stands only behind a wall.
+struct Wall {
+    /// The files behind it, by the beginning of their names.
+    files: &'static [&'static str],
+    /// Whether a line of code holds it.
+    holds: fn(&str) -> bool,
+}
+
 /// No `unsafe` outside the wall.
 pub(crate) fn no_stray_unsafe(workspace: &Workspace) -> Outcome {
+    keep(workspace, "`unsafe`", &Wall { files: &UNSAFE, holds: holds_unsafe })
+}
+
+/// No rule is switched off but by the checker.
+pub(crate) fn no_rule_switched_off(workspace: &Workspace) -> Outcome {
+    keep(workspace, "A switch for rules", &Wall { files: &SWITCH, holds: switches_off })
+}
+
+fn keep(workspace: &Workspace, what: &str, wall: &Wall) -> Outcome {
     let mut strays = Vec::new();
     for top in ["crates", "conformance", "benches"] {
-        search(&workspace.root, &workspace.root.join(top), &mut strays)
+        search(wall, &workspace.root, &workspace.root.join(top), &mut strays)
             .map_err(|error| format!("The sources could not be read: {error}."))?;
     }
     if strays.is_empty() {
         return Ok(());
     }
-    Err(format!("`unsafe` stands outside the wall:\n  {}\nMove it behind one of {UNSAFE:?}.", strays.join("\n  ")))
+    Err(format!("{what} stands outside the wall:\n  {}\nMove it behind one of {:?}.", strays.join("\n  "), wall.files))
 }
 
-fn search(root: &Path, directory: &Path, strays: &mut Vec<String>) -> std::io::Result<()> {
+fn search(wall: &Wall, root: &Path, directory: &Path, strays: &mut Vec<String>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
         if path.is_dir() {
-            search(root, &path, strays)?;
+            search(wall, root, &path, strays)?;
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
-            let walled = UNSAFE.iter().any(|wall| name.starts_with(wall));
+            let walled = wall.files.iter().any(|wall| name.starts_with(wall));
             if walled || TESTS.iter().any(|place| name.contains(place)) {
                 continue;
             }
             let text = std::fs::read_to_string(&path)?;
             let shipped = text.lines().take_while(|line| line.trim() != "#[cfg(test)]");
-            let lines = shipped.enumerate().filter(|(_, line)| holds_unsafe(line));
+            let lines = shipped.enumerate().filter(|(_, line)| (wall.holds)(line));
             strays.extend(lines.map(|(number, line)| format!("{name}:{}: {}", number + 1, line.trim())));
         }
     }
     Ok(())
+}
+
+/// Whether a line of code names what switches a rule off.
+fn switches_off(line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    code.contains("Off::") || code.contains(".without(")
 }
 
 /// Whether a line of code opens `unsafe` or lifts the lint against it. Comments and texts do not count.
@@ -118,6 +145,14 @@ mod tests {
         for line in ["// unsafe { }", "#![forbid(unsafe_code)]", "let text = \"unsafe { }\";", "    /// unsafe fn"] {
             assert!(!holds_unsafe(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_switch_for_rules_is_seen() {
+        assert!(switches_off("    let rules = Rulebook::of(mode).without(off);"));
+        assert!(switches_off("    judge(Off::Rule(Rule::R5))"));
+        assert!(!switches_off("    // without(off) is the checker's"));
+        assert!(!switches_off("    pub use rulebook::{Clause, Off, Rulebook};"));
     }
 
     #[test]
