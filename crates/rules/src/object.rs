@@ -104,6 +104,13 @@ impl Object {
         self.flag(AttributeType::TRUSTED) && counts
     }
 
+    /// Whether it was made for trust; on a token in `audit` also whether it would have been in `enforce`, so that the
+    /// trusted-key flow can be rehearsed there.
+    fn is_made_for_trust(&self) -> bool {
+        let foreshadowed = self.shadow.as_deref().is_some_and(|shadow| shadow.calling != Calling::Data);
+        self.calling != Calling::Data || foreshadowed
+    }
+
     /// How `subject` stands to it.
     pub fn relation(&self, subject: &Subject) -> Relation {
         if self.owner == subject.user {
@@ -112,7 +119,7 @@ impl Object {
             Relation::Sharee
         } else if !self.flag(AttributeType::PRIVATE) {
             Relation::Public
-        } else if subject.officer && self.calling != Calling::Data {
+        } else if subject.officer && self.is_made_for_trust() {
             Relation::Officer
         } else {
             Relation::Hidden

@@ -190,3 +190,29 @@ fn r11_block_modes_wrap_whole_blocks_and_outside_enforce_fill_up() {
     with_app(Mode::Enforce, |app| assert_eq!(round_trip(app), Err(Error::KeySizeRange)));
     with_app(Mode::Standard, |app| assert_eq!(round_trip(app), Ok(true)));
 }
+
+/// Otherwise the flow that `enforce` asks for could not be tried out before a token is tightened.
+#[test]
+fn in_audit_an_officer_sees_and_trusts_what_would_be_a_candidate() {
+    with_app(Mode::Audit, |session| {
+        let own = session.generate_key(MechanismCall::plain(M::AES_KEY_GEN), wrapping_key()).unwrap();
+        session.logout().unwrap();
+        session.login(UserType::User, b"kim:kims").unwrap();
+        let candidate = session.generate_key(MechanismCall::plain(M::AES_KEY_GEN), wrapping_key()).unwrap();
+        session.logout().unwrap();
+        session.login(UserType::So, b"12345678").unwrap();
+        let trusted = flags(&[(A::TRUSTED, true)]);
+        assert_eq!(code(session.set_attributes(own, trusted.clone())), Err(Error::ObjectHandleInvalid));
+        session.find_init(flags(&[(A::WRAP, true)])).unwrap();
+        let seen = session.find(10).unwrap();
+        assert_eq!(seen.len(), 1, "the normal user's wrapping key would be no candidate");
+        session.set_attributes(seen[0], trusted).unwrap();
+        assert_ne!(candidate, own);
+    });
+}
+
+fn wrapping_key() -> Template {
+    let mut wanted = flags(&[(A::TOKEN, true), (A::WRAP, true), (A::UNWRAP, true)]);
+    wanted.set(A::VALUE_LEN, Value::Ulong(32));
+    wanted
+}
