@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use claviger_store::{Author, Change, Store};
+use claviger_store::{Act, Author, Change, Effects, Quorum, Store};
 use common::{PIN, Token, bodies, make};
 
 const DIR: &str = "CLAVIGER_TEST_DIR";
@@ -34,6 +34,7 @@ fn another_process() {
         "mix" => mix(&store),
         "write" => write_for_ever(&store),
         "die" => fork_and_die(store),
+        "approve" => approve_all(&store),
         _ => unreachable!("{part}"),
     }
 }
@@ -61,6 +62,15 @@ fn write_for_ever(store: &Store) {
         let pair = [common::create(true, b"half"), common::create(false, b"half")];
         let made = store.commit(Author::User(&keys), &pair).unwrap();
         println!("made {} {}", made.ids[0].0, made.ids[1].0);
+    }
+}
+
+/// Approves what is pending, oldest first, and says so after each.
+fn approve_all(store: &Store) {
+    let so2 = store.login(true, "so2", PIN).unwrap().keys;
+    for act in store.pending(0).unwrap().acts {
+        store.approve(&so2, act.id, &act.digest, Effects::NONE, 0).unwrap();
+        println!("done {}", act.id.0);
     }
 }
 
@@ -121,6 +131,39 @@ fn processes_at_once_fail_nothing_and_lose_nothing() {
     let kept = usize::try_from(PROCESSES * ROUNDS).unwrap();
     assert_eq!((bodies(&loaded), loaded.damaged.len()), (vec![&b"kept"[..]; kept], 0));
     assert_eq!(token.store.users().unwrap()[1].failures, 0);
+}
+
+#[test]
+fn a_process_killed_while_it_approves_leaves_each_act_done_or_pending_and_never_both() {
+    let token = Token::new();
+    let so = token.so();
+    let officer = token.store.new_officer(&so, "so2", PIN).unwrap();
+    common::alone(&token.store, &so, &officer, 0, &[]).unwrap();
+    common::alone(&token.store, &so, &quorum(24), 0, &[]).unwrap();
+    for round in 1..=5 {
+        // Act by act the hours grow: they tell how many were done.
+        for hours in 1..=12 {
+            token.store.perform(&so, &quorum(hours), Effects::NONE, 0).unwrap();
+        }
+        let mut other = start(token.dir.path(), "approve");
+        let lines = BufReader::new(other.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let said = lines.filter(|line| line.starts_with("done")).take(round * 2).count();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        let pending = token.store.pending(0).unwrap().acts;
+        let done = 12 - pending.len();
+        let hours = token.store.header().unwrap().unwrap().quorum.expiry_hours();
+        assert_eq!(usize::try_from(hours), Ok(done), "round {round}");
+        assert!(done >= said, "{said} were acknowledged, {done} are done");
+        for act in pending {
+            assert!(matches!(act.approvals[..], [_]), "half an approval");
+            token.store.withdraw(&so, act.id, 0).unwrap();
+        }
+    }
+}
+
+fn quorum(hours: u32) -> Act {
+    Act::SetQuorum(Quorum::new(2, hours).unwrap())
 }
 
 #[test]
