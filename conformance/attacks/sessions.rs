@@ -167,8 +167,14 @@ fn guessed_handles(arena: &Arena<'_>) -> Ended {
 }
 
 /// A38. A key that asks for a login before each use, used by calls that have no Init to log in after.
-pub(super) const ALWAYS_AUTHENTICATE: &[Way] =
-    &[|arena| unasked(arena, CKA_UNWRAP, "UNWRAP"), |arena| unasked(arena, CKA_DERIVE, "DERIVE"), unasked_ecdh];
+pub(super) const ALWAYS_AUTHENTICATE: &[Way] = &[
+    |arena| unasked(arena, CKA_UNWRAP, "UNWRAP"),
+    |arena| unasked(arena, CKA_DERIVE, "DERIVE"),
+    unasked_ecdh,
+    unasked_later,
+    signs_unasked,
+    wrapped_out_unasked,
+];
 
 fn unasked(arena: &Arena<'_>, usage: CK_ATTRIBUTE_TYPE, name: &str) -> Ended {
     let public = attrs![CKA_TOKEN => false, CKA_MODULUS_BITS => 2048, CKA_WRAP => true];
@@ -195,4 +201,41 @@ fn unasked_ecdh(arena: &Arena<'_>) -> Ended {
     let template = super::arena::signing_secret(32);
     step("C_DeriveKey without CKU_CONTEXT_SPECIFIC", arena.session.derive_key(&ecdh, private, &template))?;
     evidence("a key with ALWAYS_AUTHENTICATE derives without a login of its own")
+}
+
+/// A key that signs alone, and asks each time.
+fn asking_key(arena: &Arena<'_>, more: Vec<Attribute>) -> Result<CK_OBJECT_HANDLE, super::Stop> {
+    let public = attrs![CKA_TOKEN => false, CKA_MODULUS_BITS => 2048, CKA_VERIFY => true];
+    let private = attrs![CKA_TOKEN => false, CKA_ALWAYS_AUTHENTICATE => true, CKA_SIGN => true, CKA_SENSITIVE => true];
+    let generation = Mechanism::plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
+    let pair = arena.session.generate_key_pair(&generation, &public, &[private, more].concat());
+    step("C_GenerateKeyPair(RSA priv{ALWAYS_AUTHENTICATE,SIGN})", pair).map(|(_, private)| private)
+}
+
+/// The usage that has no Init comes afterwards.
+fn unasked_later(arena: &Arena<'_>) -> Ended {
+    let key = asking_key(arena, Vec::new())?;
+    let raised = arena.session.set_attribute_value(key, &attrs![CKA_UNWRAP => true]);
+    step("C_SetAttributeValue(UNWRAP=1) on a key with ALWAYS_AUTHENTICATE", raised)?;
+    match scene("C_GetAttributeValue(UNWRAP)", arena.session.flag(key, CKA_UNWRAP))? {
+        true => evidence("a key with ALWAYS_AUTHENTICATE unwraps after all"),
+        false => harmless("UNWRAP=1 was accepted and ignored"),
+    }
+}
+
+fn signs_unasked(arena: &Arena<'_>) -> Ended {
+    let key = asking_key(arena, Vec::new())?;
+    let signature = arena.session.sign(&Mechanism::plain(CKM_SHA256_RSA_PKCS), key, b"a message");
+    step("C_Sign without CKU_CONTEXT_SPECIFIC", signature)?;
+    evidence("a key with ALWAYS_AUTHENTICATE signs without a login of its own")
+}
+
+/// In another place the key asks nobody.
+fn wrapped_out_unasked(arena: &Arena<'_>) -> Ended {
+    let key = asking_key(arena, attrs![CKA_EXTRACTABLE => true])?;
+    let known = arena.known_key(&[0x4B; 32], attrs![CKA_WRAP => true]);
+    let known = scene("C_CreateObject(kA{WRAP})", known)?;
+    let blob = arena.session.wrap_key(&Mechanism::plain(CKM_AES_KEY_WRAP_KWP), known, key);
+    step("C_WrapKey(kA, key with ALWAYS_AUTHENTICATE)", blob)?;
+    evidence("a key with ALWAYS_AUTHENTICATE is wrapped out without a login of its own")
 }
