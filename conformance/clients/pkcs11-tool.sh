@@ -173,7 +173,24 @@ if offers ECDH1-DERIVE; then
   openssl ecparam -name prime256v1 -genkey -noout -out other.pem
   openssl pkey -in other.pem -pubout -outform DER -out other.der
   check "keypairgen for derive" user --keypairgen --key-type EC:prime256v1 --id 06 --label ecdh --usage-derive
+  # The tool asks for a readable secret: rule R15 gives none of a protected key, plain PKCS#11 does.
+  case $module in
+    *claviger*)
+      refuses "derive ECDH1-DERIVE in the clear is refused in enforce" user --derive -m ECDH1-DERIVE --id 06 -i other.der -o shared
+      export CLAVIGER_TOKEN_DATA=$work/standard CLAVIGER_CONFIG=$work/standard.toml
+      echo 'mode = "standard"' >"$CLAVIGER_CONFIG"
+      check "init-token in standard" tool --init-token --slot 0 --label standard --so-pin 12345678
+      check "init-pin in standard" tool --slot 0 --login --login-type so --so-pin 12345678 --init-pin --pin 1234
+      check "keypairgen in standard" user --keypairgen --key-type EC:prime256v1 --id 06 --label ecdh --usage-derive
+      ;;
+  esac
   check "derive ECDH1-DERIVE" user --derive -m ECDH1-DERIVE --id 06 -i other.der -o shared
+  check "read its public half" user --read-object --type pubkey --id 06 -o own.der
+  openssl pkey -pubin -inform DER -in own.der -out own.pem 2>/dev/null || true
+  openssl pkeyutl -derive -inkey other.pem -peerkey own.pem -out expected 2>/dev/null || true
+  check "it is openssl's" cmp shared expected
+  export CLAVIGER_TOKEN_DATA=$work/token-data
+  unset CLAVIGER_CONFIG
 else
   echo "--      ECDH1-DERIVE is not offered"
 fi
