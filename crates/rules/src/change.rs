@@ -92,10 +92,20 @@ fn check(
                 && row.shown == crate::attribute::Shown::Open
                 && present.get(attribute) == Some(value)
         }
-        Change::Officer => new == Some(false) && old != Some(true),
+        // A copy is not TRUSTED whatever the source is (rule R8).
+        Change::Officer => new == Some(false) && (occasion == Occasion::Copy || old != Some(true)),
         Change::Token | Change::Share => false,
     };
-    if permitted { value.check_limits() } else { Err(REFUSAL) }
+    if permitted { value.check_limits() } else { Err(Refusal { rule: behind(row.change, occasion), ..REFUSAL }) }
+}
+
+/// The rule behind a refused change.
+const fn behind(change: Change, occasion: Occasion) -> Rule {
+    match (change, occasion) {
+        (Change::OnCopy, Occasion::Copy) => Rule::R13,
+        (Change::Officer, _) => Rule::R8,
+        _ => Rule::R2,
+    }
 }
 
 const REFUSAL: Refusal =

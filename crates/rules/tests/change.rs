@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity, reason = "a test says so by failing")]
 
 use claviger_rules::change::{Occasion, apply};
-use claviger_rules::{AttributeType as A, Error, KeyType, Mode, ObjectClass, Rulebook, Template, Value};
+use claviger_rules::{AttributeType as A, Error, KeyType, Mode, ObjectClass, Rule, Rulebook, Template, Value};
 
 fn key(flags: &[(A, bool)]) -> Template {
     let mut template = Template::new();
@@ -144,4 +144,19 @@ fn r2_a_key_that_asks_for_the_pin_gets_no_usage_that_cannot_ask() {
     let template = Template::from_list([(A::PRIVATE, Value::Bool(false))]).unwrap();
     let copied = apply(Rulebook::of(Mode::Standard), Occasion::Copy, &mut public, &template);
     assert_eq!(copied.map_err(|refusal| refusal.error), Err(Error::TemplateInconsistent));
+}
+
+#[test]
+fn each_refusal_of_a_copy_names_its_rule() {
+    let copy = |present: &[(A, bool)], wanted: (A, bool)| {
+        let mut attributes = key(present);
+        let template = Template::from_list([(wanted.0, Value::Bool(wanted.1))]).unwrap();
+        let copied = apply(Rulebook::of(Mode::Enforce), Occasion::Copy, &mut attributes, &template);
+        copied.map_err(|refusal| (refusal.error, refusal.rule))
+    };
+    let read_only = |rule| Err((Error::AttributeReadOnly, rule));
+    assert_eq!(copy(&[(A::SENSITIVE, true)], (A::SENSITIVE, false)), read_only(Rule::R2));
+    assert_eq!(copy(&[(A::MODIFIABLE, false)], (A::MODIFIABLE, true)), read_only(Rule::R13));
+    assert_eq!(copy(&[], (A::TRUSTED, true)), read_only(Rule::R8));
+    assert_eq!(copy(&[(A::TRUSTED, true)], (A::TRUSTED, false)), Ok(()), "R6: it is false anyway");
 }

@@ -2,7 +2,8 @@
 
 use super::{Birth, Origin};
 use crate::{
-    AttributeType, Clause, Error, MechanismType, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Template, Value,
+    AttributeType, Calling, Clause, Error, MechanismType, Mode, Object, ObjectClass, Refusal, Rule, Rulebook, Template,
+    Value,
 };
 
 /// The union of the caller's template with the UNWRAP_TEMPLATE or DERIVE_TEMPLATE that a parent carries.
@@ -22,10 +23,16 @@ pub(super) fn carried_templates(rules: Rulebook, origin: &Origin<'_>, template: 
     };
     origin.parents.iter().filter(applies).try_fold(template, |template, parent| {
         match parent.attributes.get(attribute) {
-            Some(Value::Template(carried)) => template.union(carried),
+            Some(Value::Template(carried)) => template.union(carried).map_err(|refusal| named(parent, refusal)),
             _ => Ok(template),
         }
     })
+}
+
+/// To contradict the template of a key made for trust is to go against rule R5; that of another, against the standard.
+fn named(parent: &Object, refusal: Refusal) -> Refusal {
+    let rule = if parent.calling == Calling::Data { refusal.rule } else { Rule::R5 };
+    Refusal { rule, ..refusal }
 }
 
 /// Rule R15: a derived key is at least as protected as each parent; outside `enforce` that holds of some mechanisms, and
