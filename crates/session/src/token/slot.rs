@@ -62,7 +62,10 @@ impl Token {
         if known.users.iter().any(|user| !user.role.is_so()) {
             flags |= flag::USER_PIN_INITIALIZED;
         }
-        let named = |name: &str, is_so| known.users.iter().find(|user| user.name == name && user.role.is_so() == is_so);
+        let named = |name: &str, is_so| {
+            let is = |user: &&User| user.name.eq_ignore_ascii_case(name) && user.role.is_so() == is_so;
+            known.users.iter().find(is)
+        };
         let [low, last, locked] = pin_state(named(DEFAULT_USER, false), &header.settings);
         flags |= bit(low, flag::USER_PIN_COUNT_LOW)
             | bit(last, flag::USER_PIN_FINAL_TRY)

@@ -31,6 +31,14 @@ fn the_flags_tell_how_many_tries_are_left() {
 }
 
 #[test]
+fn the_flags_speak_of_the_default_user_in_whatever_case_its_name_was_given() {
+    let world = World::with_token();
+    world.as_officer(|officer| officer.create_user("User", Role::NormalUser, PIN)).unwrap();
+    assert_eq!(refused(world.session().login(UserType::User, b"4321")), Some(Error::PinIncorrect));
+    assert!(world.has(flag::USER_PIN_COUNT_LOW));
+}
+
+#[test]
 fn the_right_pin_takes_the_count_back() {
     let world = World::with_users();
     let session = world.session();
