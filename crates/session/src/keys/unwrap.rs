@@ -4,7 +4,9 @@ use claviger_crypto::{Direction, Key, Secret, encoding};
 use claviger_rules::birth::{Birth, Origin};
 use claviger_rules::mechanism::Usage;
 use claviger_rules::policy::Action;
-use claviger_rules::{AttributeType, Clause, Error, KeyType, MechanismType, ObjectClass, Refusal, Rule, Template};
+use claviger_rules::{
+    AttributeType, Clause, Error, KeyType, MechanismType, ObjectClass, Refusal, Rule, Rulebook, Template,
+};
 
 use super::params;
 use super::wrap::{check_key, made_for_trust};
@@ -57,12 +59,17 @@ impl Caller<'_> {
         engine
             .check(Direction::Decrypt, &unwrapping, &params)
             .map_err(|error| fault::crypto(Function::Unwrap, error))?;
-        let telling = Telling {
-            uniform: made_for_trust(&wrapper),
-            truncates: !self.rules().binds(Clause::ExactFit) && FILLING.contains(&row.id),
+        let uniform = made_for_trust(&wrapper);
+        let telling = |rules: Rulebook| Telling {
+            uniform,
+            truncates: !rules.binds(Clause::ExactFit) && FILLING.contains(&row.id),
         };
-        let value = engine.unwrap(&unwrapping, &params, wrapped).map_err(|error| telling.engine(error))?;
-        let key = telling.parse(&unborn, value)?;
+        let value = engine.unwrap(&unwrapping, &params, wrapped);
+        let value = value.map_err(|error| telling(self.rules()).engine(error))?;
+        if let Some(world) = self.shadow() {
+            self.note(telling(world.subject.rules).parse(&unborn, value.duplicate()).err());
+        }
+        let key = telling(self.rules()).parse(&unborn, value)?;
         self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
     }
 }

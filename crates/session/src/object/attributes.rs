@@ -6,7 +6,7 @@ use claviger_rules::{AttributeType, Value};
 
 use super::codec;
 use super::entry::Entry;
-use crate::session::Caller;
+use crate::session::{Caller, World};
 use crate::{ObjectHandle, Result, Session};
 
 /// What a session sees of one attribute.
@@ -69,8 +69,17 @@ impl Session {
     }
 }
 
-/// An attribute that is kept back is an answer, not a refused call: the policy is asked without the log hearing of it.
+/// An attribute that is kept back is an answer, not a refused call: the policy is asked without the log hearing of it,
+/// but for what only `enforce` would keep back.
 fn may_read_value(caller: &Caller<'_>, entry: &Entry) -> bool {
-    let subject = &caller.subject;
-    authorize(subject, Action::ReadValue, &entry.object.facts(subject, entry.handle.0)).is_ok()
+    let may = reads(&caller.world(), entry).is_ok();
+    if let Some(shadow) = caller.shadow().filter(|_| may) {
+        caller.note(reads(&shadow, entry).err());
+    }
+    may
+}
+
+fn reads(world: &World, entry: &Entry) -> Result<()> {
+    let facts = world.object(&entry.object).facts(&world.subject, entry.handle.0);
+    authorize(&world.subject, Action::ReadValue, &facts).map(drop)
 }

@@ -105,11 +105,14 @@ impl Caller<'_> {
         let asked = self.shadow().map(|_| template.clone());
         let newborn = bear(&self.subject, origin, template)?;
         let shadow = asked.map(|template| self.foreshadow(origin, template, &newborn));
-        self.ask(Action::Make, |_| Facts {
-            kind: Kind::of(Some(newborn.class)),
-            token: newborn.attributes.flag(AttributeType::TOKEN),
-            private: newborn.attributes.flag(AttributeType::PRIVATE),
-            ..Facts::NONE
+        self.ask(Action::Make, |world| {
+            let attributes = world.newborn(&newborn.attributes, shadow.as_ref());
+            Facts {
+                kind: Kind::of(Some(newborn.class)),
+                token: attributes.flag(AttributeType::TOKEN),
+                private: attributes.flag(AttributeType::PRIVATE),
+                ..Facts::NONE
+            }
         })?;
         Ok(Unborn { newborn, birth: origin.birth, login, shadow })
     }

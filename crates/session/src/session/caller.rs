@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use claviger_rules::policy::{Action, Facts, Permit, Subject, authorize};
-use claviger_rules::{Mode, Object, Refusal, Rulebook};
+use claviger_rules::{Mode, Object, Refusal, Rulebook, Shadow, Template};
 
 use crate::{ObjectHandle, Result, Session};
 
@@ -41,6 +41,11 @@ impl World {
     pub(crate) fn object<'a>(&self, object: &'a Object) -> Cow<'a, Object> {
         if self.shadows { Cow::Owned(object.under_enforce()) } else { Cow::Borrowed(object) }
     }
+
+    /// The attributes of what is being born, as this world has them.
+    pub(crate) fn newborn<'a>(&self, attributes: &'a Template, shadow: Option<&'a Shadow>) -> &'a Template {
+        shadow.filter(|_| self.shadows).map_or(attributes, |shadow| &shadow.attributes)
+    }
 }
 
 impl Session {
@@ -65,7 +70,7 @@ impl<'s> Caller<'s> {
 
     /// Asks the policy whether the caller may do `action`, given what `facts` finds in a world.
     pub(crate) fn ask(&self, action: Action, facts: impl Fn(&World) -> Facts) -> Result<Permit> {
-        let found = facts(&World { subject: self.subject, shadows: false });
+        let found = facts(&self.world());
         if found.object != 0 {
             self.about.set(Some(ObjectHandle(found.object)));
         }
@@ -74,6 +79,11 @@ impl<'s> Caller<'s> {
             self.note(authorize(&world.subject, action, &facts(&world)).err());
         }
         Ok(permit)
+    }
+
+    /// Things as they are.
+    pub(crate) const fn world(&self) -> World {
+        World { subject: self.subject, shadows: false }
     }
 
     /// On a token in `audit`: the world of `enforce`.

@@ -4,8 +4,8 @@ use std::fs;
 
 use claviger_audit::{Entry, Kind, verify};
 use claviger_rules::attribute::Value;
-use claviger_rules::{AttributeType, Error, MechanismType, Mode, Template};
-use claviger_session::{MechanismCall, ObjectHandle, Room, Session, UserType};
+use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Template};
+use claviger_session::{Answer, MechanismCall, ObjectHandle, Room, Session, UserType};
 
 use crate::world::{PIN, SLOT, SO_PIN, World, aes, as_officer, refused, template};
 
@@ -74,6 +74,64 @@ fn in_audit_the_call_is_done_and_told() {
     assert_eq!(told(&world, Kind::WouldRefuse), expected);
     assert_eq!(told(&world, Kind::KeyWrappedOut), expected);
     assert!(told(&world, Kind::Refused).is_empty());
+}
+
+/// A token in `audit` with `app` (NU) and `kim` (KM).
+fn rehearsal() -> World {
+    let world = World::in_mode(Mode::Audit);
+    world.as_officer(|so| {
+        so.create_user("app", claviger_rules::Role::NormalUser, PIN).unwrap();
+        so.create_user("kim", claviger_rules::Role::KeyManager, PIN).unwrap();
+    });
+    world
+}
+
+#[test]
+fn in_audit_a_value_that_enforce_would_keep_back_is_given_and_told() {
+    let world = rehearsal();
+    let app = world.login("app");
+    let open = key(&app, "open", &[(AttributeType::SENSITIVE, false), (AttributeType::EXTRACTABLE, true)]);
+    app.set_attributes(open, template([(AttributeType::WRAP_WITH_TRUSTED, Value::Bool(true))])).unwrap();
+    let answers = app.attributes(open, &[AttributeType::LABEL, AttributeType::VALUE]).unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Answer::Value(_))));
+    app.logout().unwrap();
+    assert_eq!(told(&world, Kind::WouldRefuse), [("C_GetAttributeValue".to_owned(), "open".to_owned())]);
+}
+
+#[test]
+fn in_audit_an_unwrap_that_truncates_is_done_and_told() {
+    let world = rehearsal();
+    let app = world.login("app");
+    let own = aes(&app, &[AttributeType::WRAP, AttributeType::UNWRAP, AttributeType::ENCRYPT]);
+    let wanted = |len| {
+        template([
+            (AttributeType::CLASS, Value::Ulong(ObjectClass::SecretKey.id())),
+            (AttributeType::KEY_TYPE, Value::Ulong(KeyType::Aes.id())),
+            (AttributeType::VALUE_LEN, Value::Ulong(len)),
+        ])
+    };
+    let unwrap = |len| app.unwrap_key(MechanismCall::plain(MechanismType::AES_ECB), own, &[7; 32], wanted(len));
+    unwrap(32).unwrap();
+    unwrap(24).unwrap();
+    app.logout().unwrap();
+    let refusals: Vec<_> = log(&world).into_iter().filter(|entry| entry.kind() == Some(Kind::WouldRefuse)).collect();
+    assert_eq!(refusals.len(), 1);
+    let told = refusals.first().map(|entry| (entry.call.clone(), entry.error.clone(), entry.rule.clone(), entry.times));
+    let expected =
+        ("C_UnwrapKey".to_owned(), Some("CKR_WRAPPED_KEY_LEN_RANGE".to_owned()), Some("R11".to_owned()), Some(1));
+    assert_eq!(told, Some(expected));
+}
+
+/// In `enforce` it would be a key on the token, whatever the template leaves out.
+#[test]
+fn in_audit_a_candidate_of_a_read_only_session_is_told() {
+    let world = rehearsal();
+    let kim = world.open(false);
+    kim.login_user(UserType::User, PIN, b"kim").unwrap();
+    aes(&kim, &[AttributeType::WRAP]);
+    kim.logout().unwrap();
+    world.close(&kim).unwrap();
+    assert_eq!(told(&world, Kind::WouldRefuse), [("C_GenerateKey".to_owned(), String::new())]);
 }
 
 #[test]
