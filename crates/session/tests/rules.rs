@@ -211,6 +211,23 @@ fn in_audit_an_officer_sees_and_trusts_what_would_be_a_candidate() {
     });
 }
 
+/// The parts of an RSA key have no leading zeros: their lengths are a little of the value.
+#[test]
+fn r16_the_size_of_a_protected_key_tells_nothing_of_its_value() {
+    with_app(Mode::Enforce, |app| {
+        let size = |bytes: &[u8]| {
+            let mut wanted = flags(&[(A::SENSITIVE, true)]);
+            wanted.set(A::CLASS, Value::Ulong(ObjectClass::SecretKey.id()));
+            wanted.set(A::KEY_TYPE, Value::Ulong(KeyType::GenericSecret.id()));
+            wanted.set(A::VALUE, Value::bytes(bytes));
+            let key = app.create_object(wanted).unwrap();
+            app.object_size(key).unwrap()
+        };
+        // VALUE_LEN is open and has one length up to 127.
+        assert_eq!(size(&[1; 32]), size(&[1; 48]));
+    });
+}
+
 fn wrapping_key() -> Template {
     let mut wanted = flags(&[(A::TOKEN, true), (A::WRAP, true), (A::UNWRAP, true)]);
     wanted.set(A::VALUE_LEN, Value::Ulong(32));

@@ -1,6 +1,6 @@
 //! C_GetAttributeValue and C_GetObjectSize, sections 5.7.4 and 5.7.5.
 
-use claviger_rules::attribute::Shown;
+use claviger_rules::attribute::{ATTRIBUTES, Shown};
 use claviger_rules::policy::{Action, authorize};
 use claviger_rules::{AttributeType, Value};
 
@@ -57,14 +57,20 @@ impl Session {
         Some(names.join("\0").into_bytes())
     }
 
-    /// C_GetObjectSize: the bytes of the object's record.
+    /// C_GetObjectSize: the bytes of the object's record, but for a value that is kept back: the parts of an RSA key
+    /// have no leading zeros, so their lengths would tell of it (rule R16).
     ///
     /// # Errors
     /// CKR_OBJECT_HANDLE_INVALID.
     pub fn object_size(&self, object: ObjectHandle) -> Result<u64> {
         self.call("C_GetObjectSize", |caller| {
             let (entry, _permit) = caller.permitted(Action::Read, object)?;
-            Ok(codec::encode(&entry.object)?.len() as u64)
+            let mut seen = entry.object.clone();
+            if reads(&caller.world(), &entry).is_err() {
+                let hidden = ATTRIBUTES.iter().filter(|row| row.shown == Shown::Hidden);
+                hidden.for_each(|row| drop(seen.attributes.remove(row.id)));
+            }
+            Ok(codec::encode(&seen)?.len() as u64)
         })
     }
 }
