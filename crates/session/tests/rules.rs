@@ -211,6 +211,32 @@ fn in_audit_an_officer_sees_and_trusts_what_would_be_a_candidate() {
     });
 }
 
+/// What the standard forbids an officer it forbids in every mode: to see a key is not to use it.
+#[test]
+fn in_audit_an_officer_uses_no_key_that_it_sees() {
+    with_app(Mode::Audit, |session| {
+        session.logout().unwrap();
+        session.login(UserType::User, b"kim:kims").unwrap();
+        let mut wanted = wrapping_key();
+        wanted.set(A::LABEL, Value::bytes("kT"));
+        wanted.set(A::ENCRYPT, Value::Bool(true));
+        session.generate_key(MechanismCall::plain(M::AES_KEY_GEN), wanted).unwrap();
+        session.generate_key(MechanismCall::plain(M::AES_KEY_GEN), wrapping_key()).unwrap();
+        session.logout().unwrap();
+        session.login(UserType::So, b"12345678").unwrap();
+        session.find_init(flags(&[(A::WRAP, true)])).unwrap();
+        let key = session.find(10).unwrap()[0];
+        let mut class = flags(&[(A::SENSITIVE, false), (A::PRIVATE, false)]);
+        class.set(A::CLASS, Value::Ulong(ObjectClass::SecretKey.id()));
+        class.set(A::KEY_TYPE, Value::Ulong(KeyType::Aes.id()));
+        let (kwp, mut blob) = (|| MechanismCall::plain(M::AES_KEY_WRAP_KWP), [0; 64]);
+        let wrapped = session.wrap_key(&mut kwp(), key, key, &mut Room::bytes(&mut blob));
+        assert_eq!(code(wrapped), Err(Error::UserNotLoggedIn));
+        assert_eq!(code(session.unwrap_key(kwp(), key, &blob[..24], class)), Err(Error::UserNotLoggedIn));
+        assert_eq!(code(session.encrypt_init(MechanismCall::plain(M::AES_ECB), key)), Err(Error::UserNotLoggedIn));
+    });
+}
+
 /// The parts of an RSA key have no leading zeros: their lengths are a little of the value.
 #[test]
 fn r16_the_size_of_a_protected_key_tells_nothing_of_its_value() {

@@ -64,6 +64,8 @@ requirements! {
                     |s, f| s.powers.has(Power::MakeKeys) || (s.user.is_none() && f.kind == Kind::Public && !f.token && !f.private);
    MayWrap          Enforce KeyFunctionNotPermitted  Role     "the role may not wrap or unwrap keys"
                     |s, _f| s.powers.has(Power::WrapKeys);
+   OfficerUsesNone  Always  UserNotLoggedIn          Standard "a security officer sees keys that are made for trust, and uses no private key"
+                    |s, f| !(s.officer && f.private);
    MayShare         Always  AttributeReadOnly        Role     "keys are shared by their owner, a key manager"
                     |s, _f| s.powers.has(Power::ShareKeys);
    MayTrust         Always  AttributeReadOnly        R6       "TRUSTED is set by a security officer, with C_SetAttributeValue"

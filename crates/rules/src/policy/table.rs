@@ -30,23 +30,23 @@ macro_rules! policy {
 policy! {
 // action            must hold, in order of precedence
    /// Encrypt data under a key.
-   Encrypt          [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   Encrypt          [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen Usage MechanismAllowed];
    /// Decrypt data with a key.
-   Decrypt          [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   Decrypt          [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen Usage MechanismAllowed];
    /// Sign or MAC data with a key.
-   Sign             [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   Sign             [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen Usage MechanismAllowed];
    /// Verify a signature or MAC with a key.
-   Verify           [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   Verify           [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen Usage MechanismAllowed];
    /// Derive a key from a key; also for a key named inside the mechanism's parameters.
-   Derive           [LoggedInIfPrivate MayUseKey KeySeen Usage MechanismAllowed];
+   Derive           [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen Usage MechanismAllowed];
    /// Put a key's value into a digest.
-   DigestKey        [LoggedInIfPrivate MayUseKey KeySeen IsSecret Digestible MechanismAllowed];
+   DigestKey        [LoggedInIfPrivate MayUseKey OfficerUsesNone KeySeen IsSecret Digestible MechanismAllowed];
    /// Use a key to wrap another.
-   WrapUnder        [LoggedInIfPrivate LoggedInToWrap MayWrap WrappingKeySeen Usage WrapsNow MechanismAllowed StrictMechanism];
+   WrapUnder        [LoggedInIfPrivate LoggedInToWrap MayWrap OfficerUsesNone WrappingKeySeen Usage WrapsNow MechanismAllowed StrictMechanism];
    /// Let a key's value leave, wrapped.
-   WrapOut          [LoggedInIfPrivate LoggedInToWrap MayWrap KeySeen OwnerWrapsOut Extractable TrustedForWwt TrustedForProtected TemplateMatches];
+   WrapOut          [LoggedInIfPrivate LoggedInToWrap MayWrap OfficerUsesNone KeySeen OwnerWrapsOut Extractable TrustedForWwt TrustedForProtected TemplateMatches];
    /// Use a key to unwrap another.
-   UnwrapUnder      [LoggedInIfPrivate LoggedInToWrap MayWrap UnwrappingKeySeen Usage UnwrapsNow NoOracle MechanismAllowed StrictMechanism];
+   UnwrapUnder      [LoggedInIfPrivate LoggedInToWrap MayWrap OfficerUsesNone UnwrappingKeySeen Usage UnwrapsNow NoOracle MechanismAllowed StrictMechanism];
    /// Make an object: create, generate, unwrap, derive, copy.
    Make             [Writable LoggedInIfPrivate MayMake];
    /// Keep something on the token rather than in the session.
