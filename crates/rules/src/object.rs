@@ -106,9 +106,9 @@ impl Object {
 
     /// Whether it was made for trust; on a token in `audit` also whether it would have been in `enforce`, so that the
     /// trusted-key flow can be rehearsed there.
-    fn is_made_for_trust(&self) -> bool {
-        let foreshadowed = self.shadow.as_deref().is_some_and(|shadow| shadow.calling != Calling::Data);
-        self.calling != Calling::Data || foreshadowed
+    fn is_made_for_trust(&self, mode: Mode) -> bool {
+        let shadow = self.shadow.as_deref().filter(|_| mode == Mode::Audit);
+        self.calling != Calling::Data || shadow.is_some_and(|shadow| shadow.calling != Calling::Data)
     }
 
     /// How `subject` stands to it.
@@ -119,7 +119,7 @@ impl Object {
             Relation::Sharee
         } else if !self.flag(AttributeType::PRIVATE) {
             Relation::Public
-        } else if subject.officer && self.is_made_for_trust() {
+        } else if subject.officer && self.is_made_for_trust(subject.rules.mode()) {
             Relation::Officer
         } else {
             Relation::Hidden

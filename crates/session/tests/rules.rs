@@ -237,6 +237,26 @@ fn in_audit_an_officer_uses_no_key_that_it_sees() {
     });
 }
 
+#[test]
+fn once_tightened_an_officer_no_longer_sees_what_only_would_have_been_a_candidate() {
+    with_app(Mode::Audit, |session| {
+        session.logout().unwrap();
+        session.login(UserType::User, b"kim:kims").unwrap();
+        session.generate_key(MechanismCall::plain(M::AES_KEY_GEN), wrapping_key()).unwrap();
+        session.logout().unwrap();
+        session.login(UserType::So, b"12345678").unwrap();
+        let seen = || {
+            session.find_init(flags(&[(A::WRAP, true)])).unwrap();
+            let seen = session.find(10).unwrap().len();
+            session.find_final().unwrap();
+            seen
+        };
+        assert_eq!(seen(), 1);
+        session.tighten(Mode::Enforce).unwrap();
+        assert_eq!(seen(), 0);
+    });
+}
+
 /// The parts of an RSA key have no leading zeros: their lengths are a little of the value.
 #[test]
 fn r16_the_size_of_a_protected_key_tells_nothing_of_its_value() {
