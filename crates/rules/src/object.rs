@@ -104,6 +104,11 @@ impl Object {
         self.flag(AttributeType::TRUSTED) && counts
     }
 
+    /// "Trusted certificates cannot be modified" (section 4.6 of the standard).
+    fn is_trusted_certificate(&self) -> bool {
+        self.class() == Some(ObjectClass::Certificate) && self.flag(AttributeType::TRUSTED)
+    }
+
     /// Whether it was made for trust; on a token in `audit` also whether it would have been in `enforce`, so that the
     /// trusted-key flow can be rehearsed there.
     fn is_made_for_trust(&self, mode: Mode) -> bool {
@@ -139,7 +144,7 @@ impl Object {
             sensitive: self.flag(AttributeType::SENSITIVE),
             extractable: self.flag(AttributeType::EXTRACTABLE),
             wrap_with_trusted: self.flag(AttributeType::WRAP_WITH_TRUSTED),
-            modifiable: self.flag(AttributeType::MODIFIABLE),
+            modifiable: self.flag(AttributeType::MODIFIABLE) && !self.is_trusted_certificate(),
             copyable: self.flag(AttributeType::COPYABLE),
             destroyable: self.flag(AttributeType::DESTROYABLE),
             ..Facts::NONE

@@ -257,6 +257,46 @@ fn once_tightened_an_officer_no_longer_sees_what_only_would_have_been_a_candidat
     });
 }
 
+fn certificate() -> Template {
+    let mut wanted = flags(&[(A::TOKEN, true)]);
+    wanted.set(A::CLASS, Value::Ulong(ObjectClass::Certificate.id()));
+    wanted.set(A::CERTIFICATE_TYPE, Value::Ulong(0));
+    wanted.set(A::SUBJECT, Value::bytes("subject"));
+    wanted.set(A::VALUE, Value::bytes("value"));
+    wanted
+}
+
+/// PKCS#11 3.2 section 4.6: "Trusted certificates cannot be modified."
+#[test]
+fn a_trusted_certificate_is_modified_by_nobody_and_its_copy_is_not_trusted() {
+    for mode in Mode::ALL {
+        with_app(mode, |session| {
+            let certificate = session.create_object(certificate()).unwrap();
+            let mut subject = Template::new();
+            subject.set(A::SUBJECT, Value::bytes("another"));
+            let changed = || code(session.set_attributes(certificate, subject.clone()));
+            let trust = |trusted| {
+                session.logout().unwrap();
+                session.login(UserType::So, b"12345678").unwrap();
+                session.set_attributes(certificate, flags(&[(A::TRUSTED, trusted)])).unwrap();
+                changed()
+            };
+            assert_eq!(changed(), Ok(()));
+            assert_eq!(trust(true), Err(Error::ActionProhibited), "by an officer in {}", mode.name());
+            session.logout().unwrap();
+            session.login(UserType::User, b"app:apps").unwrap();
+            assert_eq!(changed(), Err(Error::ActionProhibited), "by its owner in {}", mode.name());
+            let copy = session.copy_object(certificate, flags(&[(A::TRUSTED, false)])).unwrap();
+            assert_eq!(
+                code(session.copy_object(certificate, flags(&[(A::TRUSTED, true)]))),
+                Err(Error::AttributeReadOnly)
+            );
+            assert_eq!(code(session.set_attributes(copy, subject.clone())), Ok(()));
+            assert_eq!(trust(false), Ok(()));
+        });
+    }
+}
+
 /// The parts of an RSA key have no leading zeros: their lengths are a little of the value.
 #[test]
 fn r16_the_size_of_a_protected_key_tells_nothing_of_its_value() {

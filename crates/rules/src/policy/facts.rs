@@ -109,7 +109,7 @@ pub struct Facts {
     pub extractable: bool,
     /// CKA_WRAP_WITH_TRUSTED.
     pub wrap_with_trusted: bool,
-    /// CKA_MODIFIABLE.
+    /// CKA_MODIFIABLE, and no certificate that is TRUSTED.
     pub modifiable: bool,
     /// CKA_COPYABLE.
     pub copyable: bool,

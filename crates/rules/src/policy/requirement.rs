@@ -96,7 +96,7 @@ requirements! {
    OwnerShares      Always  ActionProhibited         R12      "only its owner may share a key"
                     |_s, f| f.relation == Relation::Owner;
 // --- attributes that forbid
-   Modifiable       Always  ActionProhibited         Standard "the object has MODIFIABLE=false"
+   Modifiable       Always  ActionProhibited         Standard "the object has MODIFIABLE=false, or is a certificate that is TRUSTED"
                     |_s, f| f.modifiable;
    Copyable         Always  ActionProhibited         Standard "the object has COPYABLE=false"
                     |_s, f| f.copyable;
