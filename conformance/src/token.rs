@@ -50,6 +50,12 @@ impl Token {
     pub fn from_environment() -> Token {
         let module = load_from_environment();
         must("C_Initialize", module.initialize_null());
+        Token::with(module)
+    }
+
+    /// The token that the parent made, through a library that the caller has loaded and initialised.
+    #[track_caller]
+    pub fn with(module: Module) -> Token {
         let [so, user, kim, app1, app2] = PINS.map(|name| std::env::var(name).ok());
         let named = match (kim, app1, app2) {
             (Some(kim), Some(app1), Some(app2)) => Some(NamedUsers { kim, app1, app2 }),

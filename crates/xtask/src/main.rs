@@ -55,6 +55,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Compare random sequences of calls to the release library with the policy functions, and look for revealed keys.
+    Sequences {
+        /// Arguments of the run: `--count 10000`, `--seed N`, `--policy standard`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
     /// Run the test of forking programs.
@@ -71,6 +77,7 @@ fn main() -> ExitCode {
         Chore::Tables => tables::write(&workspace),
         Chore::Attacks { arguments } => steps::attack(&workspace, &arguments),
         Chore::Prove { arguments } => steps::prove(&workspace, &arguments),
+        Chore::Sequences { arguments } => steps::sequences(&workspace, &arguments),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
         Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
     };

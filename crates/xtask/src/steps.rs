@@ -52,6 +52,7 @@ steps! {
     "attacks-enforce"  Full    "no attack succeeds in enforce"                 |w| attacks(w, "enforce");
     "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
     "attacks-softhsm"  Full    "the attacks run against another library"       attacks_on_another;
+    "sequences"        Full    "random calls answer as the rules say and reveal nothing"  |w| sequences(w, &["--count".to_owned(), "500".to_owned()]);
     "clients"          Full    "unmodified programs work with the library"     clients;
     "fork"             Named   "programs that fork while they use a token"     fork;
 }
@@ -143,6 +144,13 @@ pub(crate) fn attack(workspace: &Workspace, arguments: &[String]) -> Outcome {
     workspace.build()?;
     let mut suite = Command::new(workspace.release("attacks"));
     run(under_test(workspace, suite.args(arguments)))
+}
+
+/// Random sequences of calls, with these arguments: without any, ten thousand of them.
+pub(crate) fn sequences(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut sequences = Command::new(workspace.release("sequences"));
+    run(under_test(workspace, sequences.args(arguments)))
 }
 
 /// Nothing is expected of the other library but that the suite gets to its end.
