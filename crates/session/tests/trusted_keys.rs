@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use claviger_crypto::GcmParams;
+use claviger_crypto::{Curve, GcmParams, encoding};
 use claviger_rules::{
     AttributeType as A, Error, KeyType, MechanismType as M, Mode, ObjectClass, Parameter, Role, Template, Value,
 };
@@ -340,4 +340,37 @@ fn a_deleted_and_made_again_user_inherits_nothing() {
         );
     });
     world.app1(|app| assert!(all(app, "kt").is_empty()));
+}
+
+/// Rule R11: any bytes would do for a secret key, but those of a private key are no secret one.
+#[test]
+fn r11_a_private_key_does_not_come_back_as_a_secret_one() {
+    let unwrap_as = |app: &Session, under: ObjectHandle, class: ObjectClass, key_type: KeyType| {
+        let mut wanted = Template::new();
+        wanted.set(A::CLASS, Value::Ulong(class.id()));
+        wanted.set(A::KEY_TYPE, Value::Ulong(key_type.id()));
+        let blob = wrap(app, under, find(app, "pair")).unwrap();
+        let unwrapped = app.unwrap_key(MechanismCall::plain(M::AES_KEY_WRAP_KWP), under, &blob, wanted);
+        unwrapped.map(drop).map_err(|refusal| refusal.error)
+    };
+    let make_pair = |app: &Session| {
+        let mut curve = Template::new();
+        curve.set(A::EC_PARAMS, Value::bytes(encoding::ec_params(Curve::P256).unwrap()));
+        let leaves = template(&[(A::EXTRACTABLE, true)], "pair");
+        app.generate_key_pair(MechanismCall::plain(M::EC_KEY_PAIR_GEN), curve, leaves).unwrap();
+    };
+    World::new(Mode::Enforce).with_trusted_key().app1(|app| {
+        make_pair(app);
+        let under = find(app, "kt");
+        for key_type in [KeyType::GenericSecret, KeyType::Sha256Hmac, KeyType::Hkdf] {
+            assert_eq!(unwrap_as(app, under, ObjectClass::SecretKey, key_type), Err(Error::WrappedKeyInvalid));
+        }
+        assert_eq!(unwrap_as(app, under, ObjectClass::PrivateKey, KeyType::Rsa), Err(Error::WrappedKeyInvalid));
+        assert_eq!(unwrap_as(app, under, ObjectClass::PrivateKey, KeyType::Ec), Ok(()));
+    });
+    World::new(Mode::Standard).app1(|app| {
+        make_pair(app);
+        let under = generate(app, &[(A::WRAP, true), (A::UNWRAP, true)], "own");
+        assert_eq!(unwrap_as(app, under, ObjectClass::SecretKey, KeyType::GenericSecret), Ok(()));
+    });
 }

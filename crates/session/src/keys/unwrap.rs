@@ -62,7 +62,8 @@ impl Caller<'_> {
         let uniform = made_for_trust(&wrapper);
         let telling = |rules: Rulebook| Telling {
             uniform,
-            truncates: !rules.binds(Clause::ExactFit) && FILLING.contains(&row.id),
+            exact: rules.binds(Clause::ExactFit),
+            fills: FILLING.contains(&row.id),
         };
         let value = engine.unwrap(&unwrapping, &params, wrapped);
         let value = value.map_err(|error| telling(self.rules()).engine(error))?;
@@ -82,9 +83,10 @@ pub(super) const FILLING: [MechanismType; 2] = [MechanismType::AES_ECB, Mechanis
 struct Telling {
     /// Rule R10: under a wrapping key made for trust all failures look alike.
     uniform: bool,
-    /// The mechanism filled the payload up with zeros, and the standard truncates what comes out to CKA_VALUE_LEN,
-    /// zeros or not (AES-ECB and AES-CBC, sections 6.13.4 and 6.13.5); rule R11 does not.
-    truncates: bool,
+    /// Rule R11 binds.
+    exact: bool,
+    /// The mechanism filled the payload up with zeros.
+    fills: bool,
 }
 
 impl Telling {
@@ -95,6 +97,12 @@ impl Telling {
         }
     }
 
+    /// The standard truncates what comes out to CKA_VALUE_LEN, zeros or not (AES-ECB and AES-CBC, sections 6.13.4 and
+    /// 6.13.5); rule R11 does not.
+    const fn truncates(self) -> bool {
+        self.fills && !self.exact
+    }
+
     /// Section 5.18.4: a conflict of lengths is CKR_WRAPPED_KEY_LEN_RANGE.
     const fn length(self) -> Refusal {
         if self.uniform { INVALID } else { LENGTH }
@@ -103,7 +111,7 @@ impl Telling {
     /// The payload, no longer than `len` where it may be truncated.
     fn cut(self, value: Secret, len: usize) -> Secret {
         match value.expose().get(..len) {
-            Some(payload) if self.truncates => Secret::copy_of(payload),
+            Some(payload) if self.truncates() => Secret::copy_of(payload),
             _ => value,
         }
     }
@@ -126,6 +134,10 @@ impl Telling {
         if asked.is_some_and(|len| len != value.len() as u64) {
             return Err(self.length());
         }
+        // Any bytes would do for a secret key, but these are a private one.
+        if self.exact && encoding::read_private_key_info(value.expose()).is_ok() {
+            return Err(INVALID);
+        }
         object::secret(key_type, value).map_err(|_| self.length())
     }
 
@@ -134,7 +146,7 @@ impl Telling {
         // PKCS#8 may itself end in zeros, so each length is tried from the whole payload down.
         let key = (len..=value.len())
             .rev()
-            .take(if self.truncates { BLOCK_LEN } else { 1 })
+            .take(if self.truncates() { BLOCK_LEN } else { 1 })
             .find_map(|len| encoding::read_private_key_info(value.expose().get(..len)?).ok())
             .ok_or(INVALID)?;
         let is_rsa = key.rsa_parts().is_some();
