@@ -45,7 +45,13 @@ impl Session {
                 let (entry, changed) = caller.changed(handle, template.clone())?;
                 let after = matches!(entry.place, Place::Token { .. }).then(|| changed.clone());
                 let race = match trust_changes(&entry.object, &changed) {
-                    Some(trusted) => caller.decide_trust(login, &entry, changed, trusted)?,
+                    Some(trusted) => {
+                        if template.iter().any(|(attribute, _)| attribute != AttributeType::TRUSTED) {
+                            self.token()
+                                .alone("with a quorum TRUSTED is set alone: who approves must see what changes")?;
+                        }
+                        caller.decide_trust(login, &entry, changed, trusted)?
+                    }
                     None => self.replace(login.as_deref(), &entry, changed)?,
                 };
                 if let (Race::Won, Some(after)) = (&race, &after) {
@@ -114,7 +120,7 @@ impl Caller<'_> {
         let token = self.session.token();
         let officer = login.ok_or_else(|| fault::store(claviger_store::Error::UserGone))?;
         let Place::Token { id, version } = entry.place else {
-            token.alone()?;
+            token.alone("with a quorum only token objects are marked trusted")?;
             return self.session.replace(Some(&officer), entry, changed);
         };
         let change = Change::Replace { id, expected: version, body: codec::encode(&changed)? };

@@ -309,9 +309,10 @@ impl Token {
         concluded(caller, &wording, outcome).map(|()| true)
     }
 
-    /// Refuses what only one officer alone can decide, because nobody else sees it.
-    pub(crate) fn alone(&self) -> Result<()> {
-        if self.header()?.quorum.needed() == 1 { Ok(()) } else { Err(UNSEEN) }
+    /// Refuses, for that reason, what only one officer alone can decide: others do not see it.
+    pub(crate) fn alone(&self, reason: &'static str) -> Result<()> {
+        let is_alone = self.header()?.quorum.needed() == 1;
+        if is_alone { Ok(()) } else { Err(Refusal::new(Error::ActionProhibited, Rule::Quorum, reason)) }
     }
 }
 
@@ -357,5 +358,3 @@ const ALREADY: Refusal = Refusal::new(
 );
 const DAMAGED: Refusal =
     Refusal::new(Error::DeviceError, Rule::Quorum, "the record of the act is damaged; withdraw it and file it again");
-const UNSEEN: Refusal =
-    Refusal::new(Error::ActionProhibited, Rule::Quorum, "with a quorum only token objects are marked trusted");

@@ -414,6 +414,29 @@ fn session_objects_are_not_marked_trusted_where_there_is_a_quorum() {
     assert!(board.waiting().is_empty(), "nobody else sees it");
 }
 
+/// Who approved first saw the certificate as it was.
+#[test]
+fn the_last_approval_changes_nothing_else_of_a_certificate() {
+    let board = Board::new();
+    let subject = |text: &str| (AttributeType::SUBJECT, Value::bytes(text));
+    let certificate = template([
+        (AttributeType::CLASS, Value::Ulong(claviger_rules::ObjectClass::Certificate.id())),
+        (AttributeType::CERTIFICATE_TYPE, Value::Ulong(0)),
+        (AttributeType::TOKEN, Value::Bool(true)),
+        (AttributeType::LABEL, Value::bytes("kek")),
+        (AttributeType::VALUE, Value::bytes("certificate")),
+        subject("honest"),
+    ]);
+    board.world.login("app").create_object(certificate).unwrap();
+    filed(board.trust(0, true));
+    let so = board.so(1);
+    let both = template([(AttributeType::TRUSTED, Value::Bool(true)), subject("another")]);
+    assert_eq!(refused(so.set_attributes(find(&so, "kek"), both)), Some(Error::ActionProhibited));
+    assert!(!board.is_trusted());
+    board.trust(1, true).unwrap();
+    assert!(board.is_trusted());
+}
+
 #[test]
 fn a_trusted_key_works_only_from_the_last_approval_on() {
     let board = Board::new();
