@@ -98,7 +98,7 @@ impl Caller<'_> {
     /// The call is over. The log hears of a refusal that is worth it, or else of what `enforce` would have refused.
     pub(crate) fn conclude(&self, refused: Option<&Refusal>) {
         let refused = refused.filter(|refusal| self.is_worth_telling(refusal));
-        let (kind, refusal) = match (refused, self.noted.get()) {
+        let (kind, refusal) = match (refused, self.noted.get().or(self.barred.get())) {
             (Some(refusal), _) => (Kind::Refused, *refusal),
             (None, Some(noted)) => (Kind::WouldRefuse, noted),
             (None, None) => return,

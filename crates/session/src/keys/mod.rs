@@ -25,7 +25,7 @@ impl Caller<'_> {
         let refusal = row.bar(usage).map(|clause| Refusal::new(Error::MechanismInvalid, clause.rule(), clause.says()));
         match refusal {
             Some(refusal) if !row.usages_under(self.rules()).has(usage) => return Err(refusal),
-            Some(_) if self.shadow().is_some() => self.note(refusal),
+            Some(_) if self.shadow().is_some() => self.barred.set(refusal),
             _ => {}
         }
         Ok(row)

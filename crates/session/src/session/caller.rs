@@ -26,6 +26,8 @@ pub(crate) struct Caller<'s> {
     pub(crate) denied: Cell<bool>,
     /// What `enforce` would have refused first.
     pub(crate) noted: Cell<Option<Refusal>>,
+    /// On a token in `audit`: what `enforce` says of the mechanism, which it would have come to last.
+    pub(crate) barred: Cell<Option<Refusal>>,
 }
 
 /// What the policy is asked of: things as they are, or as they would be in `enforce`.
@@ -60,7 +62,15 @@ impl Session {
 
 impl<'s> Caller<'s> {
     const fn new(session: &'s Session, subject: Subject, function: &'static str) -> Self {
-        Self { session, subject, function, about: Cell::new(None), denied: Cell::new(false), noted: Cell::new(None) }
+        Self {
+            session,
+            subject,
+            function,
+            about: Cell::new(None),
+            denied: Cell::new(false),
+            noted: Cell::new(None),
+            barred: Cell::new(None),
+        }
     }
 
     /// The rules in force.

@@ -3,8 +3,9 @@
 use std::fs;
 
 use claviger_audit::{Entry, Kind, verify};
+use claviger_crypto::{DataParams, Secret};
 use claviger_rules::attribute::Value;
-use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Template};
+use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Mode, ObjectClass, Parameter, Template};
 use claviger_session::{Answer, MechanismCall, ObjectHandle, Room, Session, UserType};
 
 use crate::world::{PIN, SLOT, SO_PIN, World, aes, as_officer, refused, template};
@@ -120,6 +121,21 @@ fn in_audit_an_unwrap_that_truncates_is_done_and_told() {
     let expected =
         ("C_UnwrapKey".to_owned(), Some("CKR_WRAPPED_KEY_LEN_RANGE".to_owned()), Some("R11".to_owned()), Some(1));
     assert_eq!(told, Some(expected));
+}
+
+/// A mechanism comes last in the precedence of errors.
+#[test]
+fn in_audit_what_is_told_is_what_the_call_would_have_met_first() {
+    let world = rehearsal();
+    let kim = world.login("kim");
+    let base = aes(&kim, &[AttributeType::DERIVE]);
+    let data = DataParams { data: Secret::copy_of(&[1; 32]) };
+    let call = MechanismCall::with(MechanismType::XOR_BASE_AND_DATA, Parameter::Data(data));
+    kim.derive_key(call, base, Template::new()).unwrap();
+    kim.logout().unwrap();
+    let refusals: Vec<_> = log(&world).into_iter().filter(|entry| entry.kind() == Some(Kind::WouldRefuse)).collect();
+    let rules: Vec<_> = refusals.iter().map(|entry| (entry.call.as_str(), entry.rule.as_deref())).collect();
+    assert_eq!(rules, [("C_DeriveKey", Some("role"))]);
 }
 
 /// In `enforce` it would be a key on the token, whatever the template leaves out.
