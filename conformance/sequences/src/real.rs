@@ -1,5 +1,8 @@
 //! The other side of the comparison: the same calls as C calls to the built library, their return values, and every
 //! boolean attribute read back.
+//!
+//! Each user is an application of its own, which stays logged in: a PIN costs more than all other calls of a sequence
+//! together. What one does the others must notice.
 
 use std::collections::HashMap;
 

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use claviger_conformance::fixture;
@@ -92,7 +94,19 @@ fn standard(real: &mut Real<'_>, count: u32, seed: u64) -> Result<(), String> {
     if tally.revealed == 0 {
         return Err("In standard no sequence revealed a key: the oracle sees nothing.".to_owned());
     }
-    Ok(())
+    must_disagree(real, seed)
+}
+
+/// A comparison that cannot fail would prove nothing either: judged by the rules of `enforce`, this token disagrees.
+fn must_disagree(real: &mut Real<'_>, seed: u64) -> Result<(), String> {
+    let outcome = run::<true>(real, &mut Tally::default(), runner(200, 0, seed), |_| Ok(()));
+    match outcome.map_err(|error| *error) {
+        Err(TestError::Fail(difference, _)) => {
+            println!("  judged by the rules of enforce it disagrees, as it must: {difference}");
+            Ok(())
+        }
+        _ => Err("Judged by the rules of enforce a token in standard does not disagree.".to_owned()),
+    }
 }
 
 /// The classic attack, which the oracle must see exactly where it succeeds.
@@ -117,23 +131,9 @@ fn many<const ENFORCE: bool>(
     judge: impl Fn(&Played) -> Result<(), String>,
 ) -> Result<Tally, String> {
     let begun = Instant::now();
-    let sides = RefCell::new((real, Tally::default()));
-    let config = Config { cases: count, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };
-    let mut bytes = [0; 32];
-    bytes.iter_mut().zip(seed.to_le_bytes()).for_each(|(place, byte)| *place = byte);
-    let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let strategy = Reference::<ENFORCE>::sequential_strategy(CALLS);
-    let outcome = runner.run(&strategy, |(initial, calls, seen)| {
-        let (real, tally) = &mut *sides.borrow_mut();
-        let played = play(real, &initial, &calls, seen.as_deref(), tally);
-        let played = played.map_err(TestCaseError::fail)?;
-        match played.disagreement.clone() {
-            Some(difference) => Err(TestCaseError::fail(difference)),
-            None => judge(&played).map_err(TestCaseError::fail),
-        }
-    });
-    let (_, tally) = sides.into_inner();
-    match outcome {
+    let mut tally = Tally::default();
+    let outcome = run::<ENFORCE>(real, &mut tally, runner(count, SHRINKS, seed), judge);
+    match outcome.map_err(|error| *error) {
         Ok(()) => {
             print!("{tally}");
             let (revealed, leaking) = (tally.revealed, tally.leaking);
@@ -146,6 +146,36 @@ fn many<const ENFORCE: bool>(
         Err(TestError::Fail(reason, (initial, calls, _))) => Err(trace(&reason.to_string(), &initial, &calls, seed)),
         Err(TestError::Abort(reason)) => Err(format!("The run was given up: {reason}")),
     }
+}
+
+/// How often a failed sequence is tried again with less.
+const SHRINKS: u32 = 4000;
+
+fn runner(count: u32, shrinks: u32, seed: u64) -> TestRunner {
+    let config = Config { cases: count, failure_persistence: None, max_shrink_iters: shrinks, ..Config::default() };
+    let mut bytes = [0; 32];
+    bytes.iter_mut().zip(seed.to_le_bytes()).for_each(|(place, byte)| *place = byte);
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+type Sequence = (State, Vec<Call>, Option<Arc<AtomicUsize>>);
+
+fn run<const ENFORCE: bool>(
+    real: &mut Real<'_>,
+    tally: &mut Tally,
+    mut runner: TestRunner,
+    judge: impl Fn(&Played) -> Result<(), String>,
+) -> Result<(), Box<TestError<Sequence>>> {
+    let sides = RefCell::new((real, tally));
+    let outcome = runner.run(&Reference::<ENFORCE>::sequential_strategy(CALLS), |(initial, calls, seen)| {
+        let (real, tally) = &mut *sides.borrow_mut();
+        let played = play(real, &initial, &calls, seen.as_deref(), tally).map_err(TestCaseError::fail)?;
+        match played.disagreement.clone() {
+            Some(difference) => Err(TestCaseError::fail(difference)),
+            None => judge(&played).map_err(TestCaseError::fail),
+        }
+    });
+    outcome.map_err(Box::new)
 }
 
 /// A failed sequence as C calls.
