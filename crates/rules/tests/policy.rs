@@ -194,6 +194,18 @@ fn r9_the_life_of_a_wrapping_key() {
     assert_eq!(answer(Role::SecurityOfficer, Action::Trust, retired), Err(Error::AttributeReadOnly));
 }
 
+/// The precedence of errors: the login comes before ownership and what the role may do.
+#[test]
+fn nobody_is_told_to_log_in_before_changing_or_copying_what_has_an_owner() {
+    let seen = Facts { relation: Relation::Public, kind: Kind::Other, ..Facts::NONE };
+    let acts = [Action::Change, Action::Copy, Action::Destroy, Action::Share, Action::Trust, Action::Retire];
+    for (mode, action) in Mode::ALL.into_iter().flat_map(|mode| acts.map(|action| (mode, action))) {
+        let nobody = Subject::new(None, Rulebook::of(mode), true);
+        let outcome = authorize(&nobody, action, &seen).map(|_| ()).map_err(|refusal| refusal.error);
+        assert_eq!(outcome, Err(Error::UserNotLoggedIn), "{} in {}", action.name(), mode.name());
+    }
+}
+
 #[test]
 fn r12_a_sharee_uses_and_does_nothing_else() {
     let shared = Facts { relation: Relation::Sharee, ..OWN };

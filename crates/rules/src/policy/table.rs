@@ -56,17 +56,17 @@ policy! {
    /// Read an attribute that holds a key's value.
    ReadValue        [ObjectSeen OwnerReads Readable];
    /// Copy an object.
-   Copy             [ObjectSeen OwnerCopies NotWrappingKey Copyable];
+   Copy             [ObjectSeen LoggedInToChange OwnerCopies NotWrappingKey Copyable];
    /// Destroy an object.
    Destroy          [Writable ObjectSeen LoggedInToChange OwnerChanges Destroyable];
    /// Change an object's attributes.
    Change           [Writable ObjectSeen LoggedInToChange OwnerChanges Modifiable];
    /// Change whom a key is shared with.
-   Share            [Writable ObjectSeen MayShare OwnerShares];
+   Share            [Writable ObjectSeen LoggedInToChange MayShare OwnerShares];
    /// Set TRUSTED.
-   Trust            [Writable ObjectSeen MayTrust IsCandidate];
+   Trust            [Writable ObjectSeen LoggedInToChange MayTrust IsCandidate];
    /// Clear TRUSTED: retire a trusted key.
-   Retire           [Writable ObjectSeen MayTrust IsTrusted];
+   Retire           [Writable ObjectSeen LoggedInToChange MayTrust IsTrusted];
    /// Users, PINs of others, settings.
    Administer       [Officer WritableSession];
    /// Change one's own PIN.
