@@ -134,10 +134,11 @@ impl Telling {
         if asked.is_some_and(|len| len != value.len() as u64) {
             return Err(self.length());
         }
-        // Any bytes would do for a secret key, but these may be a private one.
-        let is_private = self.exact && encoding::read_private_key_info(value.expose()).is_ok();
-        let key = object::secret(key_type, value).map_err(|_| self.length())?;
-        if is_private { Err(INVALID) } else { Ok(key) }
+        // Any bytes would do for a secret key, but these are a private one.
+        if self.exact && encoding::read_private_key_info(value.expose()).is_ok() {
+            return Err(INVALID);
+        }
+        object::secret(key_type, value).map_err(|_| self.length())
     }
 
     fn private(self, key_type: KeyType, value: Secret) -> Result<Key> {
