@@ -3,7 +3,8 @@
 use claviger_rules::{AttributeType as A, Mode, ObjectClass, Template, Value};
 use proptest::prelude::*;
 
-use crate::call::{Call, Known, Name, User};
+use crate::call::{Call, Known, Name, Pair, User};
+use crate::known::public_half;
 use crate::model::State;
 use crate::way::Way;
 
@@ -15,6 +16,7 @@ pub(crate) fn any(mode: Mode) -> BoxedStrategy<State> {
         2 => scene(trusted()),
         4 => scene([trusted(), shared()].concat()),
         2 => scene([trusted(), shared(), retired()].concat()),
+        1 => scene([trusted(), shared(), paired()].concat()),
         2 => scene(careless()),
     ]
     .boxed()
@@ -53,6 +55,18 @@ fn shared() -> Vec<Call> {
         Call::Turn(User::App1),
         Call::Generate { key: DATA, template: data },
         Call::Wrap { blob: Name(2), way: Way::Kw, under: WRAPPING, key: DATA },
+    ]
+}
+
+/// A private key of the first application, wrapped under it too.
+fn paired() -> Vec<Call> {
+    let public = public_half(Pair::Ec, template(&[(A::TOKEN, YES)]));
+    let private = template(&[(A::TOKEN, YES), (A::SENSITIVE, YES), (A::EXTRACTABLE, YES)]);
+    let (public, private) = ((Name(3), public), (Name(4), private));
+    vec![
+        Call::Turn(User::App1),
+        Call::Pair { public: public.0, private: private.0, pair: Pair::Ec, templates: (public.1, private.1) },
+        Call::Wrap { blob: Name(5), way: Way::Kwp, under: WRAPPING, key: private.0 },
     ]
 }
 

@@ -319,7 +319,7 @@ fn unwrapped() -> impl Strategy<Value = Draft> {
     let kinds = prop_oneof![
         12 => Just(class(ObjectClass::SecretKey, KeyType::Aes)),
         4 => Just(class(ObjectClass::SecretKey, KeyType::GenericSecret)),
-        1 => Just(class(ObjectClass::PrivateKey, KeyType::Ec)),
+        2 => Just(class(ObjectClass::PrivateKey, KeyType::Ec)),
         1 => Just(class(ObjectClass::PrivateKey, KeyType::Rsa)),
         1 => Just(Draft::default()),
     ];

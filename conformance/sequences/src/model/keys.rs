@@ -85,8 +85,14 @@ impl State {
             _ => content,
         };
         let len = self.terms.len(content);
-        let fits = asked.is_none_or(|asked| asked == len);
-        if !fits || !takes_len(newborn.key_type.unwrap_or(KeyType::GenericSecret), len) {
+        if asked.is_some_and(|asked| asked != len) {
+            return Err(wrong_length.into());
+        }
+        // Rule R11: the bytes of a private key come back as nothing else.
+        if self.rules.binds(Clause::ExactFit) && self.private_type(content).is_some() {
+            return Err(Error::WrappedKeyInvalid.into());
+        }
+        if !takes_len(newborn.key_type.unwrap_or(KeyType::GenericSecret), len) {
             return Err(wrong_length.into());
         }
         let object = self.complete(newborn, Birth::Unwrap, 8 * len)?;
@@ -94,21 +100,26 @@ impl State {
         Ok(self.place(born))
     }
 
-    /// What is no PKCS#8 of a key of this type is not unwrapped as one. No other value is as long as such a message.
+    /// What is no PKCS#8 of a key of this type is not unwrapped as one.
     fn unwrap_private(&mut self, key: Name, newborn: Newborn, content: Term) -> Answer {
         let content = self.terms.unfilled(content);
-        let (held, bits) = match self.terms.len(content) {
-            _ if !self.is_fresh(content) => (None, 0),
-            0..64 => (None, 0),
-            64..=MAX_SECRET_LEN => (Some(KeyType::Ec), 256),
-            _ => (Some(KeyType::Rsa), 2048),
-        };
-        if held.is_none() || held != newborn.key_type {
+        let (held, bits) = self.private_type(content).ok_or(Error::WrappedKeyInvalid)?;
+        if Some(held) != newborn.key_type {
             return Err(Error::WrappedKeyInvalid.into());
         }
         let object = self.complete(newborn, Birth::Unwrap, bits)?;
         let born = [(key, self.secret(object, content))];
         Ok(self.place(born))
+    }
+
+    /// The type and size of the key whose PKCS#8 message this is. No other value of a sequence is as long as one.
+    fn private_type(&self, content: Term) -> Option<(KeyType, usize)> {
+        match self.terms.len(content) {
+            _ if !self.is_fresh(content) => None,
+            0..64 => None,
+            64..=MAX_SECRET_LEN => Some((KeyType::Ec, 256)),
+            _ => Some((KeyType::Rsa, 2048)),
+        }
     }
 
     /// Whether nobody can say what opening these bytes gives: a padding may happen to be right.
