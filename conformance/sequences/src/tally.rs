@@ -68,7 +68,7 @@ impl fmt::Display for Tally {
         writeln!(f, "  refused, by return value: {}", Counts(&self.by_code))?;
         writeln!(
             f,
-            "  protected keys made: {}; told by a block or the public half {whole}, by CHECK_VALUE alone {check}, only by the blobs they make {none}",
+            "  protected keys made: {}; told by a block or the public half {whole}, by CHECK_VALUE alone {check}, only by the blobs they make, if any, {none}",
             whole + check + none
         )
     }
