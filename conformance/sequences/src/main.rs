@@ -31,7 +31,7 @@ use claviger_conformance::fixture::Policy;
 #[derive(Parser)]
 #[command(name = "sequences")]
 struct Arguments {
-    /// How many sequences in enforce; in standard a twentieth of them
+    /// How many sequences in enforce; in standard a twentieth of them, and 300 at least
     #[arg(long, default_value_t = 10_000)]
     count: u32,
     /// What the choices follow from; a run prints its own

@@ -25,10 +25,13 @@ use crate::{Arguments, Mode};
 /// How many calls a sequence has, behind those of its scene.
 const CALLS: std::ops::RangeInclusive<usize> = 4..=20;
 
+/// As many sequences in standard as lose a key for certain: one in twenty does.
+const ENOUGH: u32 = 300;
+
 /// In the parent.
 pub(crate) fn outside(arguments: &Arguments) -> Result<(), String> {
     let seed = arguments.seed.unwrap_or_else(chance);
-    let modes = [(Mode::Enforce, arguments.count), (Mode::Standard, arguments.count.div_ceil(20).max(50))];
+    let modes = [(Mode::Enforce, arguments.count), (Mode::Standard, arguments.count.div_ceil(20).max(ENOUGH))];
     for (mode, count) in modes.into_iter().filter(|(mode, _)| arguments.policy.is_none_or(|only| only == *mode)) {
         let count = if arguments.policy.is_some() { arguments.count } else { count };
         println!("policy {}, seed {seed}", mode.policy().word());
