@@ -9,8 +9,8 @@
 //! | [`search`] | the shortest attack, as API calls | few keys and handles |
 //! | [`mutants`] | each rule switched off must be missed | |
 //!
-//! Values are symbols here: a cipher hides its payload from who lacks the key, and nothing is guessed. Lengths, modes of
-//! operation and what a session is stand outside; `docs/model/README.md` says what covers them.
+//! Values are symbols here: a cipher hides its payload from who lacks the key, and nothing is guessed. What stands outside
+//! is [`OUTSIDE`]; `docs/model/README.md` says what covers it.
 #![forbid(unsafe_code)]
 
 pub mod alphabet;
@@ -20,3 +20,7 @@ pub mod saturation;
 pub mod search;
 pub mod table;
 pub mod universe;
+
+/// What the model does not have.
+pub const OUTSIDE: &str = "lengths and types of payloads (R11), the user's one role (R3), backup (R18), the quorum, a second key in the \
+     parameters of a derivation, session objects, callers without a login, sharing among normal users, tightening";
