@@ -15,10 +15,12 @@
 
 pub mod alphabet;
 pub mod invariants;
+mod merge;
 pub mod mutants;
 pub mod saturation;
 pub mod search;
 pub mod table;
+mod trace;
 pub mod universe;
 
 /// What the model does not have.

@@ -4,7 +4,7 @@
 //! once: a normal user, a key manager and a security officer. Closed under every step of the alphabet, so what holds of
 //! all states here holds after any number of calls.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 
 use claviger_rules::attribute::{ATTRIBUTES, Shown};
 use claviger_rules::birth::{Birth, Origin, bear, check_size};
@@ -15,8 +15,7 @@ use claviger_rules::{
     UserId, Value,
 };
 
-use crate::alphabet::{Alphabet, keyed, show};
-use crate::invariants::is_protected;
+use crate::alphabet::{Alphabet, keyed};
 
 /// The attacker's users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -228,118 +227,6 @@ impl Universe {
             next += 1;
         }
         universe
-    }
-
-    /// The same with one state for all that behave alike: whatever users can do in one they can do in the other, and
-    /// every step leads to states that behave alike again.
-    #[must_use]
-    pub fn merged(mut self) -> Self {
-        let block = alike(&self);
-        let mut first = vec![None; block.iter().max().map_or(0, |last| last + 1)];
-        for (state, block) in block.iter().enumerate() {
-            if let Some(place) = first.get_mut(*block) {
-                place.get_or_insert(state);
-            }
-        }
-        let of = |state: StateId| block.get(state).copied().unwrap_or_default();
-        for born in &mut self.births {
-            (born.state, born.public) = (of(born.state), born.public.map(of));
-        }
-        let mut seen = HashSet::new();
-        self.births.retain(|born| seen.insert((born.how, born.state, born.public)));
-        for list in self.unwrapped.iter_mut().chain(&mut self.derived) {
-            let mut seen = HashSet::new();
-            list.iter_mut().for_each(|heir| heir.state = of(heir.state));
-            list.retain(|heir| seen.insert(heir.state));
-        }
-        let mut states: Vec<Option<State>> = self.states.into_iter().map(Some).collect();
-        self.states = first.into_iter().flatten().filter_map(|state| states.get_mut(state)?.take()).collect();
-        for (number, state) in self.states.iter_mut().enumerate() {
-            let mut seen = HashSet::new();
-            state.edges.iter_mut().for_each(|edge| edge.to = of(edge.to));
-            state.edges.retain(|edge| {
-                let copies = matches!(edge.call, Call::Copy(_));
-                (copies || edge.to != number) && seen.insert((copies, edge.to))
-            });
-        }
-        self
-    }
-
-    /// A call as a trace shows it.
-    pub fn show(&self, call: Call) -> String {
-        let template = |list: &[Template], index: usize| list.get(index).map(show).unwrap_or_default();
-        match call {
-            Call::Set(index) => format!("C_SetAttributeValue({})", template(&self.alphabet.sets, index)),
-            Call::Copy(index) => format!("C_CopyObject({})", template(&self.alphabet.copies, index)),
-            Call::Trust => "C_SetAttributeValue({TRUSTED=1})".to_owned(),
-            Call::Retire => "C_SetAttributeValue({TRUSTED=0})".to_owned(),
-            Call::Share => "C_SetAttributeValue({CLAVIGER_SHARED_WITH=app1})".to_owned(),
-        }
-    }
-
-    /// The shortest way to a state, a call a line.
-    pub fn way_to(&self, state: StateId) -> Vec<String> {
-        let mut came: Vec<Option<(Option<StateId>, String)>> = vec![None; self.states.len()];
-        let mut queue = VecDeque::new();
-        let mut reach = |queue: &mut VecDeque<_>, from, to: StateId, call: &dyn Fn() -> String| {
-            if let Some(place) = came.get_mut(to).filter(|place| place.is_none()) {
-                *place = Some((from, call()));
-                queue.push_back(to);
-            }
-        };
-        for born in &self.births {
-            for half in [Some(born.state), born.public].into_iter().flatten() {
-                reach(&mut queue, None, half, &|| format!("{:<10} {}", born.who.name(), self.show_born(born)));
-            }
-        }
-        while let Some(at) = queue.pop_front() {
-            let Some(from) = self.states.get(at) else { continue };
-            for edge in &from.edges {
-                reach(&mut queue, Some(at), edge.to, &|| format!("{:<10} {}", edge.who.name(), self.show(edge.call)));
-            }
-            let lists =
-                [("C_UnwrapKey", &self.unwrapped, from.unwraps_to), ("C_DeriveKey", &self.derived, from.derives_to)];
-            for (call, lists, list) in lists {
-                for heir in lists.get(list).into_iter().flatten() {
-                    reach(&mut queue, Some(at), heir.state, &|| self.show_heir(call, heir));
-                }
-            }
-        }
-        let mut way = Vec::new();
-        let mut at = Some(state);
-        while let Some((from, call)) = at.and_then(|state| came.get_mut(state)?.take()) {
-            way.push(call);
-            at = from;
-        }
-        way.reverse();
-        way
-    }
-
-    /// The shortest way to a state, and on to an heir of it.
-    pub fn way_through(&self, state: StateId, call: &str, heir: &Heir) -> Vec<String> {
-        let mut way = self.way_to(state);
-        way.push(self.show_heir(call, heir));
-        way
-    }
-
-    fn show_heir(&self, call: &str, heir: &Heir) -> String {
-        format!("{:<10} {call}({}), under or from it", heir.who.name(), self.show_birth(heir.template))
-    }
-
-    /// A birth as a trace shows it.
-    pub fn show_born(&self, born: &Born) -> String {
-        let template = self.show_birth(born.template);
-        match born.how {
-            How::Generate => format!("C_GenerateKey(AES, {template})"),
-            How::GenerateShort => format!("C_GenerateKey(5 bytes, {template})"),
-            How::Pair => format!("C_GenerateKeyPair(RSA, private {template})"),
-            How::Import => format!("C_CreateObject({template})"),
-        }
-    }
-
-    /// The template of a birth as a trace shows it.
-    pub fn show_birth(&self, template: usize) -> String {
-        self.alphabet.births.get(template).map(show).unwrap_or_default()
     }
 
     fn bear_all(&mut self) {
@@ -623,43 +510,6 @@ impl Universe {
     /// Whether keys can be derived so that the base key can be computed from the derived one.
     pub fn derives_both_ways(&self) -> bool {
         !self.rules.binds(Clause::OneWayDerivation)
-    }
-}
-
-/// The number of each state's block, where states of one block behave alike: the coarsest such partition, by refinement.
-fn alike(universe: &Universe) -> Vec<usize> {
-    let mut block = vec![0; universe.states.len()];
-    let mut blocks = 0;
-    loop {
-        let lists = |lists: &[Vec<Heir>]| -> Vec<BTreeSet<usize>> {
-            lists.iter().map(|list| list.iter().filter_map(|heir| block.get(heir.state).copied()).collect()).collect()
-        };
-        let (unwrapped, derived) = (lists(&universe.unwrapped), lists(&universe.derived));
-        let mut numbers = HashMap::new();
-        let next: Vec<usize> = universe
-            .states
-            .iter()
-            .enumerate()
-            .map(|(number, state)| {
-                let steps: BTreeSet<(bool, usize)> = state
-                    .edges
-                    .iter()
-                    .filter_map(|edge| Some((matches!(edge.call, Call::Copy(_)), *block.get(edge.to)?)))
-                    .filter(|(copies, to)| *copies || Some(to) != block.get(number))
-                    .collect();
-                let heirs = (unwrapped.get(state.unwraps_to), derived.get(state.derives_to));
-                let face = (state.can, state.trusted, state.object.calling, is_protected(&state.object));
-                let count = numbers.len();
-                *numbers.entry((block.get(number), face, steps, heirs)).or_insert(count)
-            })
-            .collect();
-        let count = numbers.len();
-        drop(numbers);
-        block = next;
-        if count == blocks {
-            return block;
-        }
-        blocks = count;
     }
 }
 
