@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use claviger_conformance::rv::Rv;
-use claviger_rules::{AttributeType, Mode};
+use claviger_rules::Mode;
 use cryptoki_sys::CKR_OK;
 
 use crate::call::{Call, Name, User};
@@ -108,7 +108,7 @@ impl Sides<'_, '_> {
         if let Call::Wrap { blob, way: Way::Kw | Way::Kwp, under, .. } = call {
             let protected = self.model.object(*under).and_then(|held| held.value).is_some_and(|value| {
                 // Candidates and their like are protected from birth to end; of other keys there is a better proof.
-                self.model.is_fresh(value) && self.model.object(*under).is_some_and(is_protected)
+                self.model.is_fresh(value) && self.model.object(*under).is_some_and(|held| held.object.is_protected())
             });
             if protected && self.model.rules().mode() == Mode::Enforce {
                 self.real.oracle.prove(*under, self.real.blob_proof(*blob), true);
@@ -120,11 +120,7 @@ impl Sides<'_, '_> {
 /// Whether `name` is a secret that the token's random generator made in this call, protected from the start.
 fn is_protected_birth(call: &Call, name: Name, model: &State) -> bool {
     matches!(call, Call::Generate { .. } | Call::Pair { .. })
-        && model.object(name).is_some_and(|held| held.value.is_some() && is_protected(held))
-}
-
-fn is_protected(held: &crate::model::Held) -> bool {
-    held.object.flag(AttributeType::SENSITIVE) || !held.object.flag(AttributeType::EXTRACTABLE)
+        && model.object(name).is_some_and(|held| held.value.is_some() && held.object.is_protected())
 }
 
 fn compare_answers(real: &Result<(), Rv>, expected: &Answer) -> Result<(), String> {

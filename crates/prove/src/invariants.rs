@@ -73,7 +73,7 @@ fn of_births(universe: &Universe) -> Vec<Shown> {
     let births = || universe.births.iter().filter_map(|born| Some((born, &universe.states.get(born.state)?.object)));
     let tell = |found: Option<(&Born, _)>| found.map(|(born, _)| universe.way_to(born.state));
     let forged = births().find(|(born, object)| born.how == How::Import && claims_history(object));
-    let short = births().find(|(born, object)| born.how == How::GenerateShort && is_protected(object));
+    let short = births().find(|(born, object)| born.how == How::GenerateShort && object.is_protected());
     let trusted = births().find(|(_, object)| object.flag(A::TRUSTED));
     vec![
         shown("R2", "no imported key claims to have been generated here", births().count(), tell(forged)),
@@ -159,7 +159,7 @@ fn strict(universe: &Universe) -> Shown {
 }
 
 fn digest(universe: &Universe) -> Shown {
-    let digested = find(universe, |state| any(state.can.digest) && is_protected(&state.object));
+    let digested = find(universe, |state| any(state.can.digest) && state.object.is_protected());
     let broken = use_of(universe, digested, "C_DigestKey of it");
     shown("I15", "no digest depends on a protected value", universe.states.len(), broken)
 }
@@ -178,11 +178,6 @@ fn roles(universe: &Universe) -> Shown {
 /// Whether anybody may.
 pub fn any(may: [bool; 3]) -> bool {
     may.contains(&true)
-}
-
-/// A secret or private key that is SENSITIVE or not EXTRACTABLE.
-pub fn is_protected(object: &Object) -> bool {
-    object.class().is_some_and(ObjectClass::has_secret) && (object.flag(A::SENSITIVE) || !object.flag(A::EXTRACTABLE))
 }
 
 fn claims_history(object: &Object) -> bool {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::invariants::is_protected;
 use crate::universe::{Call, Heir, State, StateId, Universe};
 
 impl Universe {
@@ -64,7 +63,7 @@ fn alike(universe: &Universe) -> Vec<usize> {
                     .filter(|(copies, to)| *copies || Some(to) != block.get(number))
                     .collect();
                 let heirs = (unwrapped.get(state.unwraps_to), derived.get(state.derives_to));
-                let face = (state.can, state.trusted, state.object.calling, is_protected(&state.object));
+                let face = (state.can, state.trusted, state.object.calling, state.object.is_protected());
                 let count = numbers.len();
                 *numbers.entry((block.get(number), face, steps, heirs)).or_insert(count)
             })

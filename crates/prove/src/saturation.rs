@@ -7,7 +7,7 @@
 
 use fixedbitset::FixedBitSet;
 
-use crate::invariants::{any, is_protected};
+use crate::invariants::any;
 use crate::universe::{Born, How, StateId, Universe, User};
 use claviger_rules::Calling;
 
@@ -82,7 +82,7 @@ impl<'u> Facts<'u> {
             }
             let Some(state) = universe.states.get(born.state) else { continue };
             let class =
-                Class { born: Some(*born), leaked: false, derived: false, protected: is_protected(&state.object) };
+                Class { born: Some(*born), leaked: false, derived: false, protected: state.object.is_protected() };
             let mut twins = vec![class];
             if state.object.calling == Calling::Data {
                 twins.push(Class { leaked: true, protected: false, ..class });

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use stateright::{Checker, Model, Property};
 
 use crate::invariants::describe;
-use crate::invariants::is_protected;
 use crate::universe::{Call, Edge, Heir, How, StateId, Universe, User};
 use claviger_rules::{AttributeType as A, Calling};
 
@@ -105,7 +104,7 @@ fn victims(universe: &Universe) -> Vec<StateId> {
         let extractable = object.flag(A::EXTRACTABLE);
         let has_all = object.flag(A::DECRYPT) && object.flag(A::DERIVE);
         let is_new = !victims.iter().any(|(who, leaves, _)| (*who, *leaves) == (born.who, extractable));
-        if is_protected(object) && object.calling == Calling::Data && has_all && is_new {
+        if object.is_protected() && object.calling == Calling::Data && has_all && is_new {
             victims.push((born.who, extractable, born.state));
         }
     }
@@ -193,7 +192,7 @@ impl Scene {
         let value = if born.how == How::Import { 0 } else { moment.values };
         if value != 0 {
             moment.values += 1;
-            moment.protected |= u8::from(is_protected(&state.object)) << value;
+            moment.protected |= u8::from(state.object.is_protected()) << value;
             moment.known |= u8::from(born.how == How::GenerateShort) << value;
         }
         moment.handles.push((born.state, value));

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use claviger_rules::attribute::{ATTRIBUTES, Shown};
 use claviger_rules::birth::{Birth, Origin, bear, check_size};
 use claviger_rules::change::{Occasion, apply, set_trust};
-use claviger_rules::policy::{Action, Facts, Kind, Subject, authorize};
+use claviger_rules::policy::{Action, Facts, Subject, authorize};
 use claviger_rules::{
     AttributeType as A, Calling, Clause, KeyType, MechanismType, Mode, Object, ObjectClass, Role, Rulebook, Template,
     UserId, Value,
@@ -298,22 +298,15 @@ impl Universe {
     fn make(&mut self, who: User, origin: &Origin<'_>, template: Template) -> Option<Object> {
         let subject = who.subject(self.rules);
         self.asked += 3;
-        let foreseen = Facts {
-            kind: Kind::of(origin.class),
-            token: template.flag(A::TOKEN),
-            private: template.flag_given(A::PRIVATE).unwrap_or(origin.class.is_some_and(ObjectClass::has_secret)),
-            ..Facts::NONE
-        };
-        authorize(&subject, Action::Make, &foreseen).ok()?;
+        authorize(&subject, Action::Make, &Facts::of_birth(origin.class, &template)).ok()?;
         let newborn = bear(&subject, origin, template).ok()?;
         let mut attributes = newborn.attributes;
         for row in ATTRIBUTES.iter().filter(|row| row.shown == Shown::Hidden) {
             attributes.remove(row.id);
         }
         let (owner, calling) = (Some(who.id()), newborn.calling);
-        let object = Object { attributes, owner, shared_with: Vec::new(), born: Mode::Enforce, calling, shadow: None };
-        authorize(&subject, Action::Make, &object.facts(&subject, 0)).ok()?;
-        Some(object)
+        authorize(&subject, Action::Make, &Facts::of_birth(Some(newborn.class), &attributes)).ok()?;
+        Some(Object { attributes, owner, shared_with: Vec::new(), born: Mode::Enforce, calling, shadow: None })
     }
 
     fn intern(&mut self, object: Object) -> StateId {
@@ -331,12 +324,12 @@ impl Universe {
     fn can(&mut self, object: &Object) -> Can {
         let rules = self.rules;
         let mut asked = 0;
-        let mut ask = |action: Action, usage: Option<A>, add: &dyn Fn(&mut Facts)| {
+        let mut ask = |action: Action, add: &dyn Fn(&mut Facts)| {
             User::ALL.map(|who| {
                 asked += 1;
                 let subject = who.subject(rules);
                 let mut facts = object.facts(&subject, 1);
-                facts.usage = usage.is_none_or(|usage| object.flag(usage));
+                facts.usage = action.usage().is_none_or(|usage| object.flag(usage));
                 add(&mut facts);
                 authorize(&subject, action, &facts).is_ok()
             })
@@ -347,25 +340,25 @@ impl Universe {
         let strict = |answer: ByUser| answer.map(|may| may && object.key_type() == Some(KeyType::Aes));
         let can = Can {
             loose_tells: object.key_type() == Some(KeyType::Aes),
-            encrypt: ask(Action::Encrypt, Some(A::ENCRYPT), &|_| {}),
-            decrypt: only_secret(ask(Action::Decrypt, Some(A::DECRYPT), &|_| {})),
-            derive: only_secret(ask(Action::Derive, Some(A::DERIVE), &|_| {})),
+            encrypt: ask(Action::Encrypt, &|_| {}),
+            decrypt: only_secret(ask(Action::Decrypt, &|_| {})),
+            derive: only_secret(ask(Action::Derive, &|_| {})),
             wrap: [
-                strict(ask(Action::WrapUnder, Some(A::WRAP), &|_| {})),
-                ask(Action::WrapUnder, Some(A::WRAP), &|facts| facts.strict_mechanism = false),
+                strict(ask(Action::WrapUnder, &|_| {})),
+                ask(Action::WrapUnder, &|facts| facts.strict_mechanism = false),
             ],
             unwrap: [
-                only_secret(strict(ask(Action::UnwrapUnder, Some(A::UNWRAP), &|_| {}))),
-                only_secret(ask(Action::UnwrapUnder, Some(A::UNWRAP), &|facts| facts.strict_mechanism = false)),
+                only_secret(strict(ask(Action::UnwrapUnder, &|_| {}))),
+                only_secret(ask(Action::UnwrapUnder, &|facts| facts.strict_mechanism = false)),
             ],
-            probe: only_secret(ask(Action::UnwrapUnder, Some(A::UNWRAP), &|facts| {
+            probe: only_secret(ask(Action::UnwrapUnder, &|facts| {
                 facts.strict_mechanism = false;
                 facts.oracle = true;
             })),
             leave: [false, true]
-                .map(|trusted| only_secret(ask(Action::WrapOut, None, &|facts| facts.under.trusted = trusted))),
-            read: only_secret(ask(Action::ReadValue, None, &|_| {})),
-            digest: only_secret(ask(Action::DigestKey, None, &|_| {})),
+                .map(|trusted| only_secret(ask(Action::WrapOut, &|facts| facts.under.trusted = trusted))),
+            read: only_secret(ask(Action::ReadValue, &|_| {})),
+            digest: only_secret(ask(Action::DigestKey, &|_| {})),
         };
         self.asked += asked;
         can
@@ -420,14 +413,10 @@ impl Universe {
         let (subject, template) = (who.subject(self.rules), self.alphabet.copies.get(index)?);
         self.asked += 2;
         authorize(&subject, Action::Copy, &object.facts(&subject, 1)).ok()?;
-        let mut copy = Object { owner: Some(who.id()), calling: Calling::Data, ..object.clone() };
-        copy.shared_with.clear();
+        let mut copy = object.clone();
         apply(self.rules, Occasion::Copy, &mut copy.attributes, template).ok()?;
         authorize(&subject, Action::Make, &copy.facts(&subject, 0)).ok()?;
-        if copy.attributes.get(A::TRUSTED).is_some() {
-            copy.attributes.set(A::TRUSTED, Value::Bool(false));
-        }
-        Some(copy)
+        Some(copy.copied(Some(who.id())))
     }
 
     fn trust(&mut self, who: User, object: &Object, trusted: bool) -> Option<Object> {

@@ -72,6 +72,21 @@ impl Object {
         self.attributes.flag(attribute)
     }
 
+    /// Whether it is a secret or private key that is SENSITIVE or not EXTRACTABLE.
+    pub fn is_protected(&self) -> bool {
+        self.class().is_some_and(ObjectClass::has_secret) && are_protected(&self.attributes)
+    }
+
+    /// What `owner` gets of it by copying: neither owner nor shares nor trust go over (rule R8).
+    #[must_use]
+    pub fn copied(mut self, owner: Option<UserId>) -> Self {
+        if self.attributes.get(AttributeType::TRUSTED).is_some() {
+            self.attributes.set(AttributeType::TRUSTED, Value::Bool(false));
+        }
+        let shadow = self.shadow.map(|shadow| Box::new(Shadow::of(&shadow.attributes, Calling::Data)));
+        Self { owner, shared_with: Vec::new(), calling: Calling::Data, shadow, ..self }
+    }
+
     /// The object as it would be in `enforce`; without a shadow, with the protection that rule R1 would have added.
     #[must_use]
     pub fn under_enforce(&self) -> Self {
@@ -150,6 +165,11 @@ impl Object {
             ..Facts::NONE
         }
     }
+}
+
+/// Whether a secret or private key with these attributes is protected.
+pub(crate) fn are_protected(attributes: &Template) -> bool {
+    attributes.flag(AttributeType::SENSITIVE) || !attributes.flag(AttributeType::EXTRACTABLE)
 }
 
 impl Shadow {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size};
 use claviger_rules::mechanism::Mechanism;
-use claviger_rules::policy::{Action, Facts, Kind, authorize};
+use claviger_rules::policy::{Action, Facts, authorize};
 use claviger_rules::{AttributeType, Error, KeyType, MechanismType, Object, ObjectClass, Refusal, Template, Value};
 
 use super::objects::use_facts;
@@ -119,14 +119,7 @@ impl State {
     /// The session's errors of session and login go before those of the template: what is known of an object before
     /// its template has been looked into.
     pub(super) fn may_make(&self, origin: &Origin<'_>, template: &Template) -> Answer<()> {
-        let named = template.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id);
-        let class = origin.class.or(named);
-        let facts = Facts {
-            kind: Kind::of(class),
-            token: template.flag(AttributeType::TOKEN),
-            private: template.flag_given(AttributeType::PRIVATE).unwrap_or(class.is_some_and(ObjectClass::has_secret)),
-            ..Facts::NONE
-        };
+        let facts = Facts::of_birth(origin.class, template);
         authorize(&self.subject(), Action::Make, &facts).map(drop)
     }
 
@@ -134,12 +127,7 @@ impl State {
     pub(super) fn conceive(&self, origin: &Origin<'_>, template: &Template) -> Answer<Newborn> {
         self.may_make(origin, template)?;
         let newborn = bear(&self.subject(), origin, template.clone())?;
-        let facts = Facts {
-            kind: Kind::of(Some(newborn.class)),
-            token: newborn.attributes.flag(AttributeType::TOKEN),
-            private: newborn.attributes.flag(AttributeType::PRIVATE),
-            ..Facts::NONE
-        };
+        let facts = Facts::of_birth(Some(newborn.class), &newborn.attributes);
         authorize(&self.subject(), Action::Make, &facts)?;
         Ok(newborn)
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use claviger_rules::birth::check_size_after;
 use claviger_rules::change::{Occasion, apply, set_trust};
 use claviger_rules::policy::{Action, Facts, authorize};
-use claviger_rules::{AttributeType, Calling, Error, Object, ObjectClass, Template, UserId, Value};
+use claviger_rules::{AttributeType, Error, Object, ObjectClass, Template, UserId, Value};
 
 use super::{Answer, Effect, Held, State};
 use crate::call::{Name, User};
@@ -71,11 +71,7 @@ impl State {
         self.reshape(&mut object, Occasion::Copy, template)?;
         let subject = self.subject();
         authorize(&subject, Action::Make, &object.facts(&subject, 0))?;
-        if object.attributes.get(AttributeType::TRUSTED).is_some() {
-            object.attributes.set(AttributeType::TRUSTED, Value::Bool(false));
-        }
-        let owner = self.seat().login.map(User::id);
-        let object = Object { owner, shared_with: Vec::new(), calling: Calling::Data, ..object };
+        let object = object.copied(self.seat().login.map(User::id));
         Ok(self.place([(copy, Held { object, value: held.value, seals: held.seals, seat: self.turn })]))
     }
 
@@ -103,13 +99,5 @@ impl State {
 
 /// What using a key adds to the facts: its usage attribute. No key here has ALLOWED_MECHANISMS.
 pub(super) fn use_facts(action: Action, object: &Object, facts: &mut Facts) {
-    let usage = match action {
-        Action::Encrypt => Some(AttributeType::ENCRYPT),
-        Action::Decrypt => Some(AttributeType::DECRYPT),
-        Action::Derive => Some(AttributeType::DERIVE),
-        Action::WrapUnder => Some(AttributeType::WRAP),
-        Action::UnwrapUnder => Some(AttributeType::UNWRAP),
-        _ => None,
-    };
-    facts.usage = usage.is_none_or(|usage| object.flag(usage));
+    facts.usage = action.usage().is_none_or(|usage| object.flag(usage));
 }

@@ -1,6 +1,7 @@
 //! Rule R14: the least sizes of protected keys.
 
 use super::Birth;
+use crate::object::are_protected;
 use crate::{AttributeType, Clause, Error, KeyType, Object, Refusal, Rule, Rulebook, Template};
 
 /// Checks a key of `bits` against the least size that its protection asks for.
@@ -14,13 +15,12 @@ pub fn check_size(
     bits: u64,
     attributes: &Template,
 ) -> Result<(), Refusal> {
-    let protected = attributes.flag(AttributeType::SENSITIVE) || !attributes.flag(AttributeType::EXTRACTABLE);
     let least = match key_type {
         KeyType::Rsa => 2048,
         KeyType::Ec => 256,
         _ => 128,
     };
-    if !rules.binds(Clause::LeastSizes) || !protected || bits >= least {
+    if !rules.binds(Clause::LeastSizes) || !are_protected(attributes) || bits >= least {
         return Ok(());
     }
     let error = if birth == Birth::Unwrap { Error::WrappedKeyLenRange } else { Error::KeySizeRange };

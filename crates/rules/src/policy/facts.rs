@@ -1,7 +1,7 @@
 //! What the policy looks at: small `Copy` structs of flags and enums, so that every input can be
 //! enumerated.
 
-use crate::{Clause, Lifecycle, Mode, Powers, Role, Rulebook, UserId};
+use crate::{AttributeType, Clause, Lifecycle, Mode, ObjectClass, Powers, Role, Rulebook, Template, UserId};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,4 +145,18 @@ impl Facts {
         oracle: false,
         under: Under { trusted: false, template_matches: true },
     };
+
+    /// What is known of an object that is to be made: of its template, and once it has been looked into of its
+    /// attributes. `class` is the one that the call decides.
+    pub fn of_birth(class: Option<ObjectClass>, attributes: &Template) -> Self {
+        let named = attributes.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id);
+        let class = class.or(named);
+        let has_secret = class.is_some_and(ObjectClass::has_secret);
+        Self {
+            kind: Kind::of(class),
+            token: attributes.flag(AttributeType::TOKEN),
+            private: attributes.flag_given(AttributeType::PRIVATE).unwrap_or(has_secret),
+            ..Self::NONE
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! mechanism. This is the one place that says who may do what.
 
 use super::{Facts, Requirement, Subject};
-use crate::Refusal;
+use crate::{AttributeType, Refusal};
 
 macro_rules! policy {
     ($( $(#[$doc:meta])* $action:ident [$($requirement:ident)*] ;)*) => {
@@ -71,6 +71,22 @@ policy! {
    Administer       [Officer WritableSession];
    /// Change one's own PIN.
    OwnPin           [WritableSession];
+}
+
+impl Action {
+    /// The usage attribute of the key that the action asks for.
+    pub const fn usage(self) -> Option<AttributeType> {
+        Some(match self {
+            Self::Encrypt => AttributeType::ENCRYPT,
+            Self::Decrypt => AttributeType::DECRYPT,
+            Self::Sign => AttributeType::SIGN,
+            Self::Verify => AttributeType::VERIFY,
+            Self::Derive => AttributeType::DERIVE,
+            Self::WrapUnder => AttributeType::WRAP,
+            Self::UnwrapUnder => AttributeType::UNWRAP,
+            _ => return None,
+        })
+    }
 }
 
 /// Proof that an action on an object was authorised. Only [`authorize`] makes one, and key bytes are

@@ -48,7 +48,7 @@ impl Caller<'_> {
         let len = length(key_type, engine.natural_len(&base, &params), &params, &unborn.newborn.attributes)?;
         let value = engine.derive(&base, &params, len).map_err(|error| fault::crypto(Function::Derive, error))?;
         let key = object::secret(key_type, value)?;
-        self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
+        self.enrol_one(unborn, Some(key))
     }
 
     fn parent(&self, handle: ObjectHandle, row: Option<&Mechanism>) -> Result<(Arc<Entry>, Arc<Key>)> {

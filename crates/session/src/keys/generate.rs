@@ -27,7 +27,7 @@ impl Session {
             let key_type = unborn.newborn.key_type.unwrap_or(KeyType::GenericSecret);
             let len = length(row, key_type, &unborn)?;
             let key = Key::secret(generate::secret(len).map_err(failed)?);
-            caller.enrol(vec![(unborn, Some(key))]).map(|handles| handle(&handles, 0))
+            caller.enrol_one(unborn, Some(key))
         })
     }
 
@@ -51,7 +51,7 @@ impl Session {
             let key = pair(row, &public.newborn.attributes)?;
             let half = key.public().map_err(failed)?;
             let handles = caller.enrol(vec![(public, Some(half)), (private, Some(key))])?;
-            Ok((handle(&handles, 0), handle(&handles, 1)))
+            Ok((object::handle(&handles, 0), object::handle(&handles, 1)))
         })
     }
 }
@@ -102,10 +102,6 @@ fn pair(row: &Mechanism, public: &Template) -> Result<Key> {
         }
         _ => Err(Error::MechanismInvalid.into()),
     }
-}
-
-fn handle(handles: &[ObjectHandle], index: usize) -> ObjectHandle {
-    handles.get(index).copied().unwrap_or(ObjectHandle(0))
 }
 
 fn unsuitable(error: claviger_crypto::Error) -> Refusal {

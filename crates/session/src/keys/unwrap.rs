@@ -71,7 +71,7 @@ impl Caller<'_> {
             self.note(telling(world.subject.rules).parse(&unborn, value.duplicate()).err());
         }
         let key = telling(self.rules()).parse(&unborn, value)?;
-        self.enrol(vec![(unborn, Some(key))]).map(|handles| handles.first().copied().unwrap_or(ObjectHandle(0)))
+        self.enrol_one(unborn, Some(key))
     }
 }
 

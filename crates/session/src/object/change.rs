@@ -150,10 +150,10 @@ impl Caller<'_> {
 
     /// Changes attributes as the attribute table says.
     pub(super) fn reshape(&self, object: &mut Object, occasion: Occasion, template: &Template) -> Result<()> {
-        let before = object.clone();
+        let before = self.shadow().map(|world| (world, object.clone()));
         apply(self.rules(), occasion, &mut object.attributes, template)?;
         check_size_after(self.rules(), object, &object.attributes)?;
-        if let Some(world) = self.shadow() {
+        if let Some((world, before)) = before {
             let (shadow, refused) = claviger_rules::change::shadow(&before, &object.attributes, occasion, template);
             self.note(refused);
             self.note(check_size_after(world.subject.rules, object, &shadow.attributes).err());

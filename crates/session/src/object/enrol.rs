@@ -5,10 +5,8 @@ use std::sync::Arc;
 use claviger_crypto::{Key, Secret, SystemRandom};
 use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size, shadow};
 use claviger_rules::change::Occasion;
-use claviger_rules::policy::{Action, Facts, Kind};
-use claviger_rules::{
-    AttributeType, Calling, Error, Mode, Object, ObjectClass, Refusal, Rulebook, Shadow, Template, UserId, Value,
-};
+use claviger_rules::policy::{Action, Facts};
+use claviger_rules::{AttributeType, Error, Mode, Object, Refusal, Rulebook, Shadow, Template, Value};
 use claviger_store::Change;
 
 use super::{codec, material};
@@ -40,7 +38,7 @@ impl Session {
                 None => None,
                 Some(key_type) => Some(material::read(unborn.newborn.class, key_type, &unborn.newborn.attributes)?),
             };
-            caller.enrol(vec![(unborn, key)]).map(|handles| first(&handles))
+            caller.enrol_one(unborn, key)
         })
     }
 
@@ -86,8 +84,8 @@ impl Session {
             caller.ask(Action::Make, |world| world.object(&object).facts(&world.subject, 0))?;
             let key = if object.key_type().is_some() { Some(entry.key(&permit)?) } else { None };
             object.attributes.set(AttributeType::UNIQUE_ID, Value::bytes(unique_id()?));
-            let copy = copy_of(object, caller.subject.user);
-            caller.place(login.as_ref(), vec![(copy, key)]).map(|handles| first(&handles))
+            let copy = object.copied(caller.subject.user);
+            caller.place(login.as_ref(), vec![(copy, key)]).map(|handles| handle(&handles, 0))
         })
     }
 }
@@ -95,7 +93,7 @@ impl Session {
 impl Caller<'_> {
     /// Errors of session and login, before anything else is looked into.
     pub(crate) fn may_make(&self, origin: &Origin<'_>, template: &Template) -> Result<()> {
-        self.ask(Action::Make, |_| foreseen(origin, template)).map(drop)
+        self.ask(Action::Make, |_| Facts::of_birth(origin.class, template)).map(drop)
     }
 
     /// Decides whether the caller may make what `template` describes, and what its attributes will be.
@@ -106,13 +104,7 @@ impl Caller<'_> {
         let newborn = bear(&self.subject, origin, template)?;
         let shadow = asked.map(|template| self.foreshadow(origin, template, &newborn));
         self.ask(Action::Make, |world| {
-            let attributes = world.newborn(&newborn.attributes, shadow.as_ref());
-            Facts {
-                kind: Kind::of(Some(newborn.class)),
-                token: attributes.flag(AttributeType::TOKEN),
-                private: attributes.flag(AttributeType::PRIVATE),
-                ..Facts::NONE
-            }
+            Facts::of_birth(Some(newborn.class), world.newborn(&newborn.attributes, shadow.as_ref()))
         })?;
         Ok(Unborn { newborn, birth: origin.birth, login, shadow })
     }
@@ -134,6 +126,11 @@ impl Caller<'_> {
             objects.push(self.complete(unborn, key)?);
         }
         self.place(login.as_ref(), objects)
+    }
+
+    /// The same for one.
+    pub(crate) fn enrol_one(&self, unborn: Unborn, key: Option<Key>) -> Result<ObjectHandle> {
+        self.enrol(vec![(unborn, key)]).map(|handles| handle(&handles, 0))
     }
 
     /// Places what was made, and tells of the keys among it.
@@ -168,35 +165,6 @@ impl Caller<'_> {
     }
 }
 
-/// What a copy does not take over: the owner, the shares, and trust (rule R8).
-fn copy_of(mut object: Object, owner: Option<UserId>) -> Object {
-    let untrusted = |attributes: &mut Template| {
-        if attributes.get(AttributeType::TRUSTED).is_some() {
-            attributes.set(AttributeType::TRUSTED, Value::Bool(false));
-        }
-    };
-    untrusted(&mut object.attributes);
-    if let Some(shadow) = &mut object.shadow {
-        untrusted(&mut shadow.attributes);
-        shadow.calling = Calling::Data;
-    }
-    Object { owner, shared_with: Vec::new(), calling: Calling::Data, ..object }
-}
-
-/// What is known of an object before its template has been looked into: enough for errors of session and login to
-/// come before those of the template.
-fn foreseen(origin: &Origin<'_>, template: &Template) -> Facts {
-    let named = template.ulong(AttributeType::CLASS).and_then(ObjectClass::from_id);
-    let class = origin.class.or(named);
-    let has_secret = class.is_some_and(ObjectClass::has_secret);
-    Facts {
-        kind: Kind::of(class),
-        token: template.flag(AttributeType::TOKEN),
-        private: template.flag_given(AttributeType::PRIVATE).unwrap_or(has_secret),
-        ..Facts::NONE
-    }
-}
-
 /// UNIQUE_ID: 16 random bytes in hexadecimal (section 4.4.1).
 fn unique_id() -> Result<Vec<u8>> {
     let mut random = Secret::zeroed(16);
@@ -206,6 +174,7 @@ fn unique_id() -> Result<Vec<u8>> {
     Ok(random.expose().iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect())
 }
 
-fn first(handles: &[ObjectHandle]) -> ObjectHandle {
-    handles.first().copied().unwrap_or(ObjectHandle(0))
+/// The handle of what was enrolled at that place.
+pub(crate) fn handle(handles: &[ObjectHandle], index: usize) -> ObjectHandle {
+    handles.get(index).copied().unwrap_or(ObjectHandle(0))
 }

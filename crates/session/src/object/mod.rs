@@ -21,7 +21,7 @@ use claviger_rules::{AttributeType, Error, Object, Refusal, Template};
 
 pub use self::attributes::Answer;
 pub(crate) use self::codec::{decode, encode};
-pub(crate) use self::enrol::Unborn;
+pub(crate) use self::enrol::{Unborn, handle};
 pub(crate) use self::entry::{Entry, Place};
 pub(crate) use self::material::{LENGTH, MAX_SECRET_LEN, curve, secret, takes_len};
 pub(crate) use self::store::belongings;
@@ -96,22 +96,8 @@ impl Caller<'_> {
 
 /// What using a key by a mechanism adds to the facts.
 pub(crate) fn use_facts(action: Action, row: Option<&Mechanism>, object: &Object, facts: &mut Facts) {
-    facts.usage = usage_of(action).is_none_or(|usage| object.flag(usage));
+    facts.usage = action.usage().is_none_or(|usage| object.flag(usage));
     facts.mechanism_allowed = row.is_none_or(|row| allows(&object.attributes, row));
-}
-
-/// The usage attribute that an action asks for.
-const fn usage_of(action: Action) -> Option<AttributeType> {
-    Some(match action {
-        Action::Encrypt => AttributeType::ENCRYPT,
-        Action::Decrypt => AttributeType::DECRYPT,
-        Action::Sign => AttributeType::SIGN,
-        Action::Verify => AttributeType::VERIFY,
-        Action::Derive => AttributeType::DERIVE,
-        Action::WrapUnder => AttributeType::WRAP,
-        Action::UnwrapUnder => AttributeType::UNWRAP,
-        _ => return None,
-    })
 }
 
 /// Whether ALLOWED_MECHANISMS, where the key has it, names the mechanism (section 4.8 of the standard).
