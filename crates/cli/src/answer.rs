@@ -30,6 +30,12 @@ impl Report {
     pub(crate) fn bad(data: Value, text: impl Into<String>) -> Self {
         Self { bad: true, ..Self::new(data, text) }
     }
+
+    /// Whether the outcome is bad.
+    #[cfg(test)]
+    pub(crate) const fn is_bad(&self) -> bool {
+        self.bad
+    }
 }
 
 /// A line under the heading and air between the columns; lines of text need no more.

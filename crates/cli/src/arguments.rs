@@ -7,7 +7,7 @@ use claviger_session::SlotId;
 
 use crate::answer::Report;
 use crate::problem::Problem;
-use crate::{audit, init, key, quorum, table, token, user};
+use crate::{audit, doctor, init, key, quorum, table, token, user};
 
 /// A software HSM whose token enforces the NU / KM / SO roles.
 #[derive(Parser)]
@@ -53,6 +53,8 @@ enum Group {
     /// Read the audit log; a security officer does.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Look for damage: every record of the slot, and what is not what it must be.
+    Doctor(doctor::Doctor),
     /// Print one of the tables that the token is made of.
     #[command(subcommand)]
     Table(table::Table),
@@ -69,6 +71,7 @@ impl Arguments {
             Group::Quorum(verb) => verb.run(options),
             Group::Token(verb) => verb.run(options),
             Group::Audit(verb) => verb.run(options),
+            Group::Doctor(verb) => verb.run(options),
             Group::Table(verb) => Ok(verb.run()),
         }
     }

@@ -56,7 +56,7 @@ impl Credentials {
         joined
     }
 
-    fn from_environment() -> Result<Option<Self>, Problem> {
+    pub(crate) fn from_environment() -> Result<Option<Self>, Problem> {
         let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
         let value = value.into_string().map(Zeroizing::new);
         match value.as_ref().ok().and_then(|text| text.split_once(':')) {

@@ -8,6 +8,7 @@ mod attribute;
 mod audit;
 mod connection;
 mod credentials;
+mod doctor;
 mod filter;
 mod init;
 mod key;

@@ -103,7 +103,7 @@ impl Caller<'_> {
             (None, Some(noted)) => (Kind::WouldRefuse, noted),
             (None, None) => return,
         };
-        let object = self.about.get().and_then(|handle| self.session.token().objects.get(handle));
+        let object = self.about.get().and_then(|handle| self.session.token().objects.held(handle));
         let object = object.map(|entry| Described::of(&entry.object));
         self.tell(kind, object.as_ref(), |event| event.refused(refusal));
     }
@@ -116,7 +116,7 @@ impl Caller<'_> {
     /// Something happened to an object, or to nothing in particular.
     pub(crate) fn tell<'e>(&self, kind: Kind, object: Option<&'e Described>, add: impl FnOnce(Event<'e>) -> Event<'e>) {
         let token = self.session.token();
-        let user = self.subject.user.and_then(|id| token.known_users().into_iter().find(|user| user.id == id));
+        let user = self.subject.user.and_then(|id| token.user(id));
         let event = object.iter().fold(Event::new(kind, self.function), |event, object| event.on(object.told()));
         let event = add(event);
         match &user {
@@ -147,9 +147,9 @@ impl Caller<'_> {
         }
         let Some(object) = Described::of_token_key(after) else { return };
         if before.shared_with != after.shared_with {
-            let users = self.session.token().known_users();
-            let names = users.iter().filter(|user| after.shared_with.contains(&user.id)).map(|user| user.name.as_str());
-            let names = names.collect::<Vec<_>>().join(" ");
+            let token = self.session.token();
+            let names: Vec<String> = after.shared_with.iter().filter_map(|id| Some(token.user(*id)?.name)).collect();
+            let names = names.join(" ");
             self.tell(Kind::KeyShared, Some(&object), |event| event.to(&names));
         }
         let others = template.iter().filter(|(id, _)| !ACTS.contains(id));

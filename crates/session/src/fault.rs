@@ -47,6 +47,10 @@ pub(crate) const fn store(error: StoreError) -> Refusal {
         ),
         StoreError::ModeLoosened => (Error::ActionProhibited, "a token's policy mode can only be tightened"),
         StoreError::Damaged => (Error::DeviceError, "a record of the token is damaged; `claviger doctor` names it"),
+        StoreError::RolledBack => (
+            Error::DeviceError,
+            "the token's files were put back to an earlier state, or one is missing; restore a backup",
+        ),
         StoreError::NewerFormat => {
             (Error::TokenNotRecognized, "the token was written by a newer version of this software")
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use claviger_rules::{Error, MechanismType, Mode, Refusal, Role};
-use claviger_store::{Cost, Root};
+use claviger_store::{Cost, Examined, Root};
 
 use crate::audit::{Audit, Tell};
 use crate::session::table::Sessions;
@@ -121,6 +121,16 @@ impl Library {
     pub fn user_role(&self, slot: SlotId, name: &[u8]) -> Result<Option<Role>> {
         let token = self.token(slot)?;
         Ok(core::str::from_utf8(name).ok().and_then(|name| token.user_named(name)).map(|user| user.role))
+    }
+
+    /// Looks at every record of the slot; private ones are opened with the keys of the application's login.
+    ///
+    /// # Errors
+    /// CKR_SLOT_ID_INVALID, CKR_DEVICE_ERROR.
+    pub fn examine(&self, slot: SlotId) -> Result<Examined> {
+        let token = self.token(slot)?;
+        let login = token.login_state();
+        token.store().examine(token.author(login.as_deref())).map_err(fault::store)
     }
 
     /// C_InitToken. A new token is born in the configured mode with `pin` as the PIN of `so`. An initialised one is

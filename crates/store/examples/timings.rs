@@ -56,7 +56,7 @@ fn initialize(store: &Store, cost: Cost) -> Result<()> {
 }
 
 fn object() -> Change {
-    Change::Create { private: true, body: Secret::copy_of(&BODY) }
+    Change::Create { private: true, body: Secret::copy_of(&BODY), terms: Vec::new() }
 }
 
 fn median(label: &str, rounds: usize, act: impl Fn() -> Result<()>) -> Result<()> {

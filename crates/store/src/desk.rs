@@ -25,7 +25,7 @@ pub(crate) struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     pub(crate) fn open(view: &(impl View + ?Sized), device: &'a SealKey, header: Header, now_s: u64) -> Result<Self> {
-        Ok(Self { device, header, users: user::all(view, device, &header)?, now_s })
+        Ok(Self { device, header, users: user::all(view, device, &header)?.whole, now_s })
     }
 
     fn user(&self, id: UserId) -> Result<&Record> {

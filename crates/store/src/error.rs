@@ -47,6 +47,8 @@ pub enum Error {
     QuorumOutOfReach,
     /// A record does not open: edited, moved, torn, or sealed under another device key.
     Damaged,
+    /// The database is older than what was known of it: somebody has put an earlier state back, or taken the anchor away.
+    RolledBack,
     /// Written by a newer version of this software. Nothing was touched.
     NewerFormat,
     /// `device.key` is not a file of 32 bytes, or is missing while slots exist.
@@ -89,6 +91,7 @@ impl core::fmt::Display for Error {
             Self::QuorumInvalid => "a quorum is at least 1, and approvals wait 1 to 720 hours",
             Self::QuorumOutOfReach => "too few security officers for the quorum",
             Self::Damaged => "a record of the token is damaged",
+            Self::RolledBack => "the token was put back to an earlier state",
             Self::NewerFormat => "the token was written by a newer version",
             Self::DeviceKey => "device.key is missing or not a file of 32 bytes",
             Self::Forked => "the store was opened before the fork",

@@ -12,6 +12,7 @@ use claviger_crypto::{Secret, SystemRandom};
 use claviger_rules::UserId;
 use ring::hkdf;
 
+use crate::index::Marker;
 use crate::record::TokenId;
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ pub(crate) const KEY_LEN: usize = 32;
 
 const DEVICE_SEAL: &[u8] = b"claviger device seal v1";
 const TOKEN_SEAL: &[u8] = b"claviger token seal v1";
+const ANCHOR: &[u8] = b"claviger anchor v1";
+const INDEX: &[u8] = b"claviger index v1";
 const AUDIT: &[u8] = b"claviger audit v1";
 
 /// What a login opens: the token key, and whose login it was. Wiped on drop, never printed.
@@ -30,12 +33,14 @@ pub struct Keys {
     pub(crate) reset: u64,
     pub(crate) secret: Secret,
     pub(crate) seal: SealKey,
+    pub(crate) marker: Marker,
 }
 
 impl Keys {
     pub(crate) fn new(token: TokenId, user: UserId, reset: u64, secret: Secret) -> Result<Self> {
         let seal = seal_key(&secret, TOKEN_SEAL)?;
-        Ok(Self { token, user, reset, secret, seal })
+        let marker = Marker::private(&secret)?;
+        Ok(Self { token, user, reset, secret, seal, marker })
     }
 
     /// Whose login opened them.
@@ -49,9 +54,20 @@ impl Keys {
     }
 }
 
-/// The device key, ready to seal.
-pub(crate) fn device_seal(device: &Secret) -> Result<SealKey> {
-    seal_key(device, DEVICE_SEAL)
+/// What seals the records of one slot: the device key's own, so that a slot's files mean nothing in another slot.
+pub(crate) fn device_seal(device: &Secret, slot: u32) -> Result<SealKey> {
+    let key = derive(device, &[DEVICE_SEAL, b"slot", &slot.to_be_bytes()])?;
+    SealKey::new(&key).map_err(|_| Error::Internal)
+}
+
+/// What authenticates the anchor of one slot.
+pub(crate) fn anchor(device: &Secret, slot: u32) -> Result<Secret> {
+    derive(device, &[ANCHOR, b"slot", &slot.to_be_bytes()])
+}
+
+/// What hides the terms of a token's index.
+pub(crate) fn index(secret: &Secret) -> Result<Secret> {
+    derive(secret, &[INDEX])
 }
 
 /// `len` random bytes.

@@ -22,7 +22,7 @@
 //!
 //! let app = store.login(false, "app1", b"1234")?;
 //! let author = Author::User(&app.keys);
-//! let new = Change::Create { private: true, body: Secret::copy_of(b"attributes and value") };
+//! let new = Change::Create { private: true, body: Secret::copy_of(b"attributes and value"), terms: Vec::new() };
 //! let made = store.commit(author, &[new])?;
 //! let view = store.load(author)?;
 //! assert_eq!(view.objects.first().map(|object| object.version), Some(made.generation));
@@ -44,18 +44,23 @@
 //! * Every record is sealed whole and bound to its token, table, key and version (docs/FORMAT.md).
 //! * A [`Store`] opened before a fork answers [`Error::Forked`] in the child; see [`fork`].
 //!
+//! * Nothing tampered is believed: a record that was edited, moved, deleted or put back is refused, alone where that is
+//!   possible (`tree.rs`), and a database put back is refused as a whole (`anchor.rs`).
+//!
 //! # What does not
-//! Somebody who can write the directory can put an older record of the same object back, delete
-//! records, or put all of it back to an earlier state. None of that is noticed yet.
+//! Somebody who puts the whole directory back to an earlier state is not noticed by a process that starts afterwards.
 #![deny(unsafe_code)]
 
 mod act;
+mod anchor;
 mod counter;
 mod desk;
 mod error;
+mod examine;
 mod files;
 pub mod fork;
 mod header;
+mod index;
 mod keys;
 mod log;
 mod login;
@@ -71,17 +76,19 @@ pub mod sled;
 pub mod sqlite;
 pub mod storage;
 mod store;
+mod tree;
 mod turn;
 mod user;
 mod users;
 
 pub use act::{Act, ActId, Approval, NewLock, NewOfficer};
 pub use error::{Error, Result};
+pub use examine::{Examined, Finding};
 pub use header::{Header, HeaderChange, Settings};
 pub use keys::Keys;
 pub use log::{Changes, Parts, What};
 pub use login::Login;
-pub use object::{Author, Change, Committed, Loaded, Object, ObjectId};
+pub use object::{Author, Change, Committed, Loaded, Object, ObjectId, Walked};
 pub use pin::{Cost, MAX_PIN_LEN, MIN_PIN_LEN};
 pub use quorum::{Count, Effects, Fallen, Outcome, Pending, PendingActs, Quorum, Step, Withdrawn};
 pub use record::{FORMAT, TokenId};

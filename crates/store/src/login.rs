@@ -80,7 +80,7 @@ impl Store {
 
     fn login_turn(&self) -> Result<Option<MyTurn<'_>>> {
         // A child of fork must not wait for a turn that a thread of its parent had.
-        self.storage.generation()?;
+        self.generation()?;
         let Some(logins) = &self.logins else { return Ok(None) };
         match logins.wait_at_most(PATIENCE) {
             Ok(turn) => Ok(Some(turn)),
@@ -91,9 +91,9 @@ impl Store {
 
     /// Counts a try against whoever it is.
     fn count(&self, who: Who<'_>) -> Result<Try> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = Header::get(change, &self.device)?;
-            let (id, mut record) = self.find(change, &header, who)?;
+            let (id, mut record) = self.who(change, &header, who)?;
             if record.is_locked(id, &header.settings) {
                 return Err(Error::PinLocked);
             }
@@ -104,22 +104,28 @@ impl Store {
         })
     }
 
-    /// The user, or the decoy.
-    fn find(&self, view: &(impl View + ?Sized), header: &Header, who: Who<'_>) -> Result<(UserId, Record)> {
+    /// The user, or the decoy. A damaged record may be anybody's: then nobody is unknown.
+    fn who(&self, view: &(impl View + ?Sized), header: &Header, who: Who<'_>) -> Result<(UserId, Record)> {
         let users = user::all(view, &self.device, header)?;
-        let found = users.into_iter().find(|(id, record)| match who {
+        let found = users.whole.into_iter().find(|(id, record)| match who {
             Who::Known(known) => *id == known,
             Who::Named(is_so, name) => {
                 record.role.is_so() == is_so && Name::parse(name).is_ok_and(|name| record.name == name)
             }
         });
-        let decoy = Record::get(view, &self.device, header.token, Record::DECOY).map_err(|_| Error::Damaged)?;
-        Ok(found.unwrap_or((Record::DECOY, decoy)))
+        match found {
+            Some(found) => Ok(found),
+            None if users.damaged => Err(Error::Damaged),
+            None => {
+                let decoy = Record::get(view, &self.device, header.token, Record::DECOY);
+                Ok((Record::DECOY, decoy.map_err(|_| Error::Damaged)?))
+            }
+        }
     }
 
     /// Takes the count back after the right PIN, and sets a new lock if there is one.
     fn settle(&self, tried: &Try, new: Option<PinLock>) -> Result<User> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = Header::get(change, &self.device)?;
             if header.token != tried.token {
                 return Err(Error::TokenChanged);

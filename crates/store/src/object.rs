@@ -3,6 +3,7 @@
 use claviger_crypto::Secret;
 use serde::{Deserialize, Serialize};
 
+use crate::index::Mark;
 use crate::keys::Keys;
 use crate::record::{Place, TokenId};
 use crate::storage::Table;
@@ -34,6 +35,14 @@ pub struct Loaded {
     pub damaged: Vec<ObjectId>,
 }
 
+/// What a walk through all objects says at its end.
+pub struct Walked {
+    /// The generation of the moment that was looked at.
+    pub generation: u64,
+    /// As in [`Loaded`].
+    pub damaged: Vec<ObjectId>,
+}
+
 /// One change of one object.
 pub enum Change {
     /// A new object.
@@ -42,6 +51,8 @@ pub enum Change {
         private: bool,
         /// Its bytes.
         body: Secret,
+        /// What it can be found by.
+        terms: Vec<Vec<u8>>,
     },
     /// Other bytes for an object, which stays as private as it is.
     Replace {
@@ -51,6 +62,8 @@ pub enum Change {
         expected: u64,
         /// Its new bytes.
         body: Secret,
+        /// What it can be found by from now on.
+        terms: Vec<Vec<u8>>,
     },
     /// The object's end.
     Delete {
@@ -95,6 +108,22 @@ impl<'a> Author<'a> {
             Self::User(keys) => Some(keys),
         }
     }
+}
+
+/// The plaintext of an object's record: its marks, then its bytes.
+pub(crate) fn plaintext(marks: &[Mark], body: &[u8]) -> Result<Secret> {
+    let len = postcard::experimental::serialized_size(marks).map_err(|_| Error::Internal)?;
+    let mut plaintext = Secret::zeroed(len.saturating_add(body.len()));
+    let (front, rest) = plaintext.expose_mut().split_at_mut(len);
+    postcard::to_slice(marks, front).map_err(|_| Error::Internal)?;
+    rest.copy_from_slice(body);
+    Ok(plaintext)
+}
+
+/// The marks and the bytes of an object.
+pub(crate) fn parts(plaintext: &Secret) -> Result<(Vec<Mark>, Secret)> {
+    let (marks, body) = postcard::take_from_bytes(plaintext.expose()).map_err(|_| Error::Damaged)?;
+    Ok((marks, Secret::copy_of(body)))
 }
 
 pub(crate) const fn place(token: TokenId, key: &[u8]) -> Place<'_> {

@@ -12,13 +12,14 @@ pub(crate) type Changes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
 /// A view with changes on top.
 pub(crate) struct Overlay<'a> {
     below: &'a dyn View,
+    generation: u64,
     changes: Changes,
 }
 
 impl<'a> Overlay<'a> {
     /// No changes yet over `below`.
     pub(crate) fn new(below: &'a dyn View) -> Self {
-        Self { below, changes: Changes::new() }
+        Self { below, generation: below.generation().saturating_add(1), changes: Changes::new() }
     }
 
     /// What the transaction did.
@@ -45,7 +46,7 @@ impl<'a> Overlay<'a> {
 
 impl View for Overlay<'_> {
     fn generation(&self) -> u64 {
-        self.below.generation().saturating_add(1)
+        self.generation
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -81,5 +82,9 @@ impl Transaction for Overlay<'_> {
             self.changes.insert((table, key), None);
         }
         Ok(())
+    }
+
+    fn advance(&mut self, least: u64) {
+        self.generation = self.generation.max(least);
     }
 }

@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     /// `Uninitialized`, `Damaged` for a damaged user; those of the engine. Damaged acts are named in the result.
     pub fn pending(&self, now_s: u64) -> Result<PendingActs> {
-        storage::read(self.storage.as_ref(), |view| {
+        storage::read(&self.storage, |view| {
             let header = crate::Header::get(view, &self.device)?;
             let desk = Desk::open(view, &self.device, header, now_s)?;
             let rows = act::all(view, &self.device, header.token)?;
@@ -187,7 +187,7 @@ impl Store {
     /// after [`Effects::seen`]; `UserUnknown`, `NameTaken`, `ModeLoosened`, `QuorumOutOfReach`; `UserGone`,
     /// `TokenChanged`.
     pub fn perform(&self, keys: &Keys, act: &Act, effects: Effects<'_>, now_s: u64) -> Result<Outcome> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let desk = Desk::open(change, &self.device, header, now_s)?;
             desk.possible(change, act)?;
@@ -222,7 +222,7 @@ impl Store {
         effects: Effects<'_>,
         now_s: u64,
     ) -> Result<Outcome> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let desk = Desk::open(change, &self.device, header, now_s)?;
             let mut row = Row::get(change, &self.device, header.token, id)?;
@@ -248,7 +248,7 @@ impl Store {
     /// # Errors
     /// `ActUnknown`; `NotApproved`; `UserGone`, `TokenChanged`.
     pub fn withdraw(&self, keys: &Keys, id: ActId, now_s: u64) -> Result<Withdrawn> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let desk = Desk::open(change, &self.device, header, now_s)?;
             let mut row = match Row::get(change, &self.device, header.token, id) {
@@ -273,7 +273,7 @@ impl Store {
     /// # Errors
     /// `UserGone`, `TokenChanged`.
     pub fn drop_act(&self, keys: &Keys, id: ActId, now_s: u64) -> Result<()> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             Desk::open(change, &self.device, header, now_s)?.drop_act(change, id)
         })
@@ -296,7 +296,7 @@ impl Store {
     /// # Errors
     /// `UserUnknown`, `PinLength`, `Uninitialized`.
     pub fn new_lock(&self, keys: &Keys, id: UserId, pin: &[u8]) -> Result<Act> {
-        let (cost, reset) = storage::read(self.storage.as_ref(), |view| {
+        let (cost, reset) = storage::read(&self.storage, |view| {
             let header = self.admit(view, Author::User(keys))?;
             Ok((header.settings.cost, Record::get(view, &self.device, header.token, id)?.reset))
         })?;

@@ -14,7 +14,10 @@ use crate::{Error, Result};
 /// The format this version writes, and the newest it reads.
 pub const FORMAT: u8 = 1;
 
-const FRAME_LEN: usize = 10;
+/// The length of the clear part of a record.
+pub(crate) const FRAME_LEN: usize = 10;
+/// The length of the tag at its end.
+pub(crate) const TAG_LEN: usize = 16;
 const CONTEXT: &[u8; 8] = b"claviger";
 
 /// A token's id: random, made anew by every initialisation, in no way secret.
@@ -123,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_record_opens_only_where_it_was_sealed() {
-        let key = keys::device_seal(&Secret::new(vec![7; 32])).unwrap();
+        let key = keys::device_seal(&Secret::new(vec![7; 32]), 0).unwrap();
         let place = Place { token: TokenId([9; 16]), table: Table::Users, key: &[0, 1] };
         let record = seal(&key, &place, Frame::new(5, false), b"body").unwrap();
         assert_eq!(record.len(), FRAME_LEN + claviger_crypto::seal::OVERHEAD + 4);

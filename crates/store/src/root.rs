@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claviger_crypto::Secret;
-use claviger_crypto::seal::SealKey;
 
+use crate::anchor::Anchor;
 use crate::keys::{self, KEY_LEN};
 use crate::memory::Memory;
 use crate::sqlite::Sqlite;
+use crate::storage::Storage;
 use crate::store::Store;
+use crate::tree::Tree;
 use crate::turn::Turn;
 use crate::{Error, Result, files, fork};
 
@@ -25,7 +27,7 @@ const AUDIT: &str = "audit";
 /// A directory of slots.
 pub struct Root {
     path: PathBuf,
-    device: Arc<SealKey>,
+    device: Secret,
     audit: Secret,
 }
 
@@ -47,19 +49,20 @@ impl Root {
         files::create_dir(path)?;
         let device = device_key(path)?;
         let audit = keys::audit(&device)?;
-        Ok(Self { path: path.to_owned(), device: Arc::new(keys::device_seal(&device)?), audit })
+        Ok(Self { path: path.to_owned(), device, audit })
     }
 
     /// Opens a slot, and makes an uninitialised one if there is none.
     ///
     /// # Errors
-    /// `NewerFormat`, `Damaged`, `Denied`, `Full`, `Io`.
+    /// `NewerFormat`, `Damaged`, `RolledBack`, `Denied`, `Full`, `Io`.
     pub fn slot(&self, slot: u32) -> Result<Store> {
         let dir = self.slot_dir(slot);
         files::create_dir(&dir)?;
-        let storage = Sqlite::open(&dir)?;
+        let anchor = Anchor::new(dir.join("anchor"), &keys::anchor(&self.device, slot)?);
+        let storage = Sqlite::anchored(&dir, Some(anchor))?;
         let logins = Turn::open(&fork::enter(fork::epoch())?, &dir.join("login"))?;
-        Ok(Store { storage: Box::new(storage), device: Arc::clone(&self.device), logins: Some(logins) })
+        Store::new(Box::new(storage), &self.device, slot, Some(logins))
     }
 
     /// The place of a slot's audit log, whether the slot is there or not.
@@ -89,8 +92,20 @@ impl Store {
     /// # Errors
     /// `Random`.
     pub fn in_memory() -> Result<Self> {
-        let device = Arc::new(keys::device_seal(&keys::random(KEY_LEN)?)?);
-        Ok(Self { storage: Box::new(Memory::new()), device, logins: None })
+        Self::over(Box::new(Memory::new()))
+    }
+
+    /// A store on an engine of the caller's, under a device key that is made here and kept nowhere.
+    ///
+    /// # Errors
+    /// `Random`.
+    pub fn over(storage: Box<dyn Storage>) -> Result<Self> {
+        Self::new(storage, &keys::random(KEY_LEN)?, 0, None)
+    }
+
+    fn new(storage: Box<dyn Storage>, device: &Secret, slot: u32, logins: Option<Arc<Turn>>) -> Result<Self> {
+        let device = Arc::new(keys::device_seal(device, slot)?);
+        Ok(Self { storage: Tree::new(storage, Arc::clone(&device)), device, logins })
     }
 }
 

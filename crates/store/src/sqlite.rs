@@ -10,12 +10,14 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
+use crate::anchor::Anchor;
 use crate::counter::Counter;
 use crate::fork::{self, AtFork, Inside};
 use crate::storage::{ReadBody, Row, Scan, Storage, Table, Transaction, View, WriteBody};
@@ -44,6 +46,9 @@ struct Shared {
     epoch: u64,
     turn: Arc<Turn>,
     counter: Counter,
+    anchor: Option<Anchor>,
+    /// Whether the database has come as far as its anchor says.
+    checked: AtomicBool,
     writer: Mutex<Option<Connection>>,
     reader: Mutex<Option<Connection>>,
 }
@@ -55,6 +60,11 @@ impl Sqlite {
     /// `NewerFormat` for a layout of a later version, `Damaged` for a file that is no database of ours;
     /// both leave the file as it was.
     pub fn open(dir: &Path) -> Result<Self> {
+        Self::anchored(dir, None)
+    }
+
+    /// As [`Sqlite::open`], with the anchor that says how far the database must have come.
+    pub(crate) fn anchored(dir: &Path, anchor: Option<Anchor>) -> Result<Self> {
         let epoch = fork::epoch();
         let shared = {
             let inside = fork::enter(epoch)?;
@@ -63,6 +73,8 @@ impl Sqlite {
                 epoch,
                 turn: Turn::open(&inside, &dir.join(TURN))?,
                 counter: Counter::open(dir.join("generation")),
+                anchor,
+                checked: AtomicBool::new(false),
                 writer: Mutex::new(None),
                 reader: Mutex::new(None),
             });
@@ -93,12 +105,14 @@ impl Storage for Sqlite {
         self.0.with(&inside, &self.0.writer, |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let generation = generation_of(&transaction)?.checked_add(1).ok_or(Error::Damaged)?;
-            body(&mut Open { connection: &transaction, generation })?;
+            let mut open = Open { connection: &transaction, generation };
+            body(&mut open)?;
+            let generation = open.generation;
             let stored = i64::try_from(generation).map_err(|_| Error::Damaged)?;
             transaction.prepare_cached(SET_GENERATION)?.execute([stored])?;
             self.0.counter.announce(generation)?;
             transaction.commit()?;
-            self.0.counter.settle(generation);
+            self.0.settle(generation);
             Ok(generation)
         })
     }
@@ -127,15 +141,41 @@ impl Shared {
             self.with(&inside, &self.writer, lay_out)?;
             files::sync_parent(&self.database)?;
         }
+        if let Some(anchor) = &self.anchor {
+            self.check(anchor)?;
+        }
+        self.checked.store(true, Ordering::Release);
         // Somebody who has the turn now settles the counter at the end of it.
         let Some(_turn) = self.turn.try_now()? else { return Ok(()) };
-        let inside = fork::enter(self.epoch)?;
-        let generation = self.with(&inside, &self.reader, |connection| generation_of(connection))?;
+        let generation = self.committed()?;
         if self.counter.peek() != Some(generation) {
             self.counter.announce(generation)?;
-            self.counter.settle(generation);
+            self.settle(generation);
         }
         Ok(())
+    }
+
+    /// Refuses a database that is behind its anchor. The anchor is read first: the database only goes on from there.
+    fn check(&self, anchor: &Anchor) -> Result<()> {
+        let least = anchor.least()?;
+        if least.is_some_and(|least| self.committed().is_ok_and(|generation| generation >= least)) {
+            return Ok(());
+        }
+        let _turn = self.turn.wait()?;
+        anchor.check(self.committed()?)
+    }
+
+    fn committed(&self) -> Result<u64> {
+        let inside = fork::enter(self.epoch)?;
+        self.with(&inside, &self.reader, |connection| generation_of(connection))
+    }
+
+    /// Tells others how far the database is. The caller has the turn.
+    fn settle(&self, generation: u64) {
+        self.counter.settle(generation);
+        if let Some(anchor) = &self.anchor {
+            anchor.settle(generation);
+        }
     }
 
     /// Whether the tables are there. An empty file is one whose maker has not come to that yet.
@@ -168,10 +208,7 @@ impl Shared {
 impl AtFork for Shared {
     fn prepare(&self) {
         for slot in [&self.writer, &self.reader] {
-            if let Some(connection) = lock(slot).take() {
-                // Without it the last one to close would copy the whole log into the database first.
-                let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-            }
+            lock(slot).take();
         }
     }
 
@@ -185,6 +222,11 @@ impl Drop for Shared {
         // In a child, and at a fork, there are none.
         if open.iter().any(Option::is_some) {
             let _inside = fork::enter(self.epoch);
+            if self.checked.load(Ordering::Acquire) {
+                for connection in open.iter().flatten() {
+                    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+                }
+            }
             drop(open);
         }
     }
@@ -234,6 +276,10 @@ impl Transaction for Open<'_> {
         self.connection.execute(table.sql().clear, [])?;
         Ok(())
     }
+
+    fn advance(&mut self, least: u64) {
+        self.generation = self.generation.max(least);
+    }
 }
 
 /// SQLite makes the file itself, with the mode (0600) of the turn's file beside it. We never open the
@@ -261,6 +307,9 @@ fn connect(database: &Path) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(uri_of(database), flags)?;
     connection.busy_timeout(BUSY)?;
+    // The last one to close would copy the log into the database and delete it: not before a fork, and not where the log
+    // may have been cut short by an edit, since what is behind the edit could never be mended.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.execute_batch(

@@ -12,10 +12,14 @@
 
 use crate::Result;
 
+/// Of a table: whether its rows are in the tree.
+const IN: bool = true;
+const OUT: bool = false;
+
 macro_rules! tables {
-    ($( $(#[$doc:meta])* $table:ident $name:literal $tag:literal ;)*) => {
+    ($( $(#[$doc:meta])* $table:ident $name:literal $tag:literal $key_len:literal $tree:ident ;)*) => {
         /// A named table of the database.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Table { $( $(#[$doc])* $table ),* }
 
         impl Table {
@@ -24,6 +28,12 @@ macro_rules! tables {
 
             /// The number that stands for the table in sealed records and in keys. Never changes.
             pub const fn tag(self) -> u8 { match self { $(Self::$table => $tag),* } }
+
+            /// The length of its keys, in bytes.
+            pub(crate) const fn key_len(self) -> usize { match self { $(Self::$table => $key_len),* } }
+
+            /// Whether [`crate::tree`] knows what each of its rows must be.
+            pub(crate) const fn is_in_tree(self) -> bool { match self { $(Self::$table => $tree),* } }
 
             /// The statements that SQLite runs on the table.
             pub(crate) const fn sql(self) -> Sql {
@@ -43,16 +53,41 @@ macro_rules! tables {
 }
 
 tables! {
+//  table    name     tag  key's length  in the tree or out of it
     /// The token's header and counters.
-    Meta "meta" 1;
+    Meta     "meta"    1   1   IN;
     /// Users, by user id.
-    Users "users" 2;
+    Users    "users"   2   4   IN;
     /// Objects, by object id.
-    Objects "objects" 3;
+    Objects  "objects" 3   8   IN;
     /// What each generation changed, by generation.
-    Log "log" 4;
+    Log      "log"     4   8   OUT;
     /// Acts that wait for approvals, by act id.
-    Acts "acts" 5;
+    Acts     "acts"    5   8   IN;
+    /// Where public objects are found by what they are called, by bucket.
+    PublicIndex  "public_index"  6   2   IN;
+    /// The same of private objects.
+    PrivateIndex "private_index" 7   2   IN;
+    /// The pages of the tree, and its root.
+    Tree     "tree"    8   10  OUT;
+}
+
+impl Table {
+    /// The place of a key in the table's tree: its bytes as a number. `None` for what is no key of this table.
+    pub(crate) fn address(self, key: &[u8]) -> Option<u64> {
+        let mut bytes = [0; 8];
+        let place = bytes.get_mut(8_usize.checked_sub(self.key_len())?..)?;
+        if place.len() != key.len() {
+            return None;
+        }
+        place.copy_from_slice(key);
+        Some(u64::from_be_bytes(bytes))
+    }
+
+    /// The key at a place in the table's tree.
+    pub(crate) fn key(self, address: u64) -> Vec<u8> {
+        address.to_be_bytes().iter().skip(8_usize.saturating_sub(self.key_len())).copied().collect()
+    }
 }
 
 /// The SQL of one [`Table`].
@@ -99,6 +134,9 @@ pub trait Transaction: View {
 
     /// Removes every row of `table`.
     fn clear(&mut self, table: Table) -> Result<()>;
+
+    /// Makes the generation of this commit at least `least`. Before anything is put that depends on it.
+    fn advance(&mut self, least: u64);
 }
 
 /// What [`Storage::read`] runs.

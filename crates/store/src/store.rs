@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
+use claviger_crypto::Secret;
 use claviger_crypto::seal::SealKey;
 use claviger_rules::Mode;
 
 use crate::header::{Counters, Header, Settings};
+use crate::index::{Index, Mark, Marker};
 use crate::keys::{self, KEY_LEN};
 use crate::log::{self, Changes, Parts, What};
-use crate::object::{self, Author, Change, Committed, Loaded, Object, ObjectId};
+use crate::object::{self, Author, Change, Committed, Loaded, Object, ObjectId, Walked};
 use crate::quorum::Quorum;
 use crate::record::{self, Frame, TokenId};
 use crate::storage::{self, Scan, Storage, Table, Transaction, View};
+use crate::tree::Tree;
 use crate::turn::Turn;
 use crate::user::{Name, PinLock, Record};
 use crate::{Error, Result};
@@ -20,7 +23,7 @@ use crate::{Error, Result};
 /// One slot. All methods take `&self` and may be called from any thread; each that changes something is
 /// one transaction, durable when it returns.
 pub struct Store {
-    pub(crate) storage: Box<dyn Storage>,
+    pub(crate) storage: Tree,
     pub(crate) device: Arc<SealKey>,
     /// Logins take turns, see [`crate::login`]; alone in the process they need none.
     pub(crate) logins: Option<Arc<Turn>>,
@@ -48,7 +51,7 @@ impl Store {
     /// # Errors
     /// `NewerFormat`, `Damaged`; those of the engine.
     pub fn header(&self) -> Result<Option<Header>> {
-        storage::read(self.storage.as_ref(), |view| Header::find(view, &self.device))
+        storage::read(&self.storage, |view| Header::find(view, &self.device))
     }
 
     /// The newest generation. Every change by any process raises it. One atomic load as a rule.
@@ -64,7 +67,7 @@ impl Store {
     /// # Errors
     /// Those of the engine. A damaged log is no error: [`What::Everything`].
     pub fn changes_since(&self, token: TokenId, since: u64) -> Result<Changes> {
-        storage::read(self.storage.as_ref(), |view| {
+        storage::read(&self.storage, |view| {
             let generation = view.generation();
             let what = log::since(view, &self.device, token, since, generation)?;
             Ok(Changes { generation, what })
@@ -82,7 +85,7 @@ impl Store {
         let fresh_serial = hex(keys::random_array()?);
         let id = claviger_rules::UserId(Counters::FIRST.next_user);
         let lock = PinLock::close(new.so_pin, new.settings.cost, &keys::random(KEY_LEN)?, token, id)?;
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let old = Header::find(change, &self.device)?;
             if old.map(|old| old.token) != new.replaces {
                 return Err(Error::TokenChanged);
@@ -110,7 +113,7 @@ impl Store {
     /// `Conflict` when an object is not at the expected version; `KeysNeeded` for a private object without
     /// a login; `UserGone`, `TokenChanged` when the author is no more.
     pub fn commit(&self, author: Author<'_>, changes: &[Change]) -> Result<Committed> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, author)?;
             let ids = self.apply(change, author, changes)?;
             let parts = Parts { objects: ids.clone(), ..Parts::default() };
@@ -124,14 +127,24 @@ impl Store {
     /// # Errors
     /// `UserGone`, `TokenChanged`; those of the engine. Damaged objects are named in the result.
     pub fn load(&self, author: Author<'_>) -> Result<Loaded> {
-        storage::read(self.storage.as_ref(), |view| {
+        let mut objects = Vec::new();
+        let walked = self.each(author, &mut |object| objects.push(object))?;
+        Ok(Loaded { generation: walked.generation, objects, damaged: walked.damaged })
+    }
+
+    /// Gives every object the author can open to `take`, by rising id, one at a time.
+    ///
+    /// # Errors
+    /// As [`Store::load`].
+    pub fn each(&self, author: Author<'_>, take: &mut dyn FnMut(Object)) -> Result<Walked> {
+        storage::read(&self.storage, |view| {
             self.admit(view, author)?;
-            let mut loaded = Loaded { generation: view.generation(), objects: Vec::new(), damaged: Vec::new() };
+            let mut damaged = Vec::new();
             view.scan(Table::Objects, &[], &mut |key, record| {
-                self.open_into(&mut loaded, author, key, record)?;
+                self.open_into(&mut damaged, take, author, key, record)?;
                 Ok(Scan::More)
             })?;
-            Ok(loaded)
+            Ok(Walked { generation: view.generation(), damaged })
         })
     }
 
@@ -140,35 +153,55 @@ impl Store {
     /// # Errors
     /// As [`Store::load`].
     pub fn read(&self, author: Author<'_>, ids: &[ObjectId]) -> Result<Loaded> {
-        let mut sorted = ids.to_vec();
-        sorted.sort_unstable();
-        sorted.dedup();
-        storage::read(self.storage.as_ref(), |view| {
+        storage::read(&self.storage, |view| {
             self.admit(view, author)?;
-            let mut loaded = Loaded { generation: view.generation(), objects: Vec::new(), damaged: Vec::new() };
-            for key in sorted.iter().map(|id| id.0.to_be_bytes()) {
-                if let Some(record) = view.get(Table::Objects, &key)? {
-                    self.open_into(&mut loaded, author, &key, &record)?;
-                }
-            }
-            Ok(loaded)
+            self.pick(view, author, ids.to_vec())
         })
     }
 
-    /// Id and version of every object, public or private, damaged or not.
+    /// Objects among which are all that the author can open and that have every one of `terms`. `None` when no term
+    /// leads to few enough: look at each.
     ///
     /// # Errors
-    /// Those of the engine.
-    pub fn versions(&self) -> Result<Vec<(ObjectId, u64)>> {
-        storage::read(self.storage.as_ref(), |view| {
-            let mut versions = Vec::new();
-            view.scan(Table::Objects, &[], &mut |key, record| {
-                let version = Frame::parse(record).map_or(0, |(frame, _)| frame.version);
-                versions.push((object::id_of(key)?, version));
-                Ok(Scan::More)
-            })?;
-            Ok(versions)
+    /// As [`Store::load`].
+    pub fn find(&self, author: Author<'_>, terms: &[Vec<u8>]) -> Result<Option<Loaded>> {
+        storage::read(&self.storage, |view| {
+            self.admit(view, author)?;
+            let mut shortest: Option<Vec<ObjectId>> = None;
+            for term in terms {
+                match self.holders(view, author, term) {
+                    Ok(Some(ids)) if shortest.as_ref().is_none_or(|best| ids.len() < best.len()) => {
+                        shortest = Some(ids)
+                    }
+                    // A damaged part of the index leads nowhere.
+                    Ok(_) | Err(Error::Damaged) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            shortest.map(|ids| self.pick(view, author, ids)).transpose()
         })
+    }
+
+    /// Who has the term, public and private.
+    fn holders(&self, view: &dyn View, author: Author<'_>, term: &[u8]) -> Result<Option<Vec<ObjectId>>> {
+        let token = author.token();
+        let public = Index::new(token, false, &self.device).find(view, Marker::public(token)?.mark(term))?;
+        let Some(keys) = author.keys() else { return Ok(public) };
+        let private = Index::new(token, true, &keys.seal).find(view, keys.marker.mark(term))?;
+        Ok(public.zip(private).map(|(public, private)| [public, private].concat()))
+    }
+
+    fn pick(&self, view: &dyn View, author: Author<'_>, mut ids: Vec<ObjectId>) -> Result<Loaded> {
+        ids.sort_unstable();
+        ids.dedup();
+        let mut loaded = Loaded { generation: view.generation(), objects: Vec::new(), damaged: Vec::new() };
+        for key in ids.iter().map(|id| id.0.to_be_bytes()) {
+            if let Some(record) = view.get(Table::Objects, &key)? {
+                let objects = &mut loaded.objects;
+                self.open_into(&mut loaded.damaged, &mut |object| objects.push(object), author, &key, &record)?;
+            }
+        }
+        Ok(loaded)
     }
 
     /// The header, if the author still belongs to it.
@@ -204,19 +237,24 @@ impl Store {
         changes
             .iter()
             .map(|one| match one {
-                Change::Create { private, body } => {
+                Change::Create { private, body, terms } => {
                     let id = self.next_id(change, author.token())?;
-                    self.put_object(change, author, id, *private, body.expose())?;
+                    self.put_object(change, author, id, (*private, &[]), (body, terms))?;
                     Ok(id)
                 }
-                Change::Replace { id, expected, body } => {
-                    let private = expect(change, *id, *expected)?.is_private();
-                    self.put_object(change, author, *id, private, body.expose())?;
+                Change::Replace { id, expected, body, terms } => {
+                    let (private, before) = self.marks(change, author, *id, *expected)?;
+                    self.put_object(change, author, *id, (private, &before), (body, terms))?;
                     Ok(*id)
                 }
                 Change::Delete { id, expected } => {
-                    let private = expect(change, *id, *expected)?.is_private();
-                    self.sealer(author, private)?;
+                    let (private, before) = self.marks(change, author, *id, *expected)?;
+                    Index::new(author.token(), private, self.sealer(author, private)?).change(
+                        change,
+                        *id,
+                        &before,
+                        &[],
+                    )?;
                     change.delete(Table::Objects, &id.0.to_be_bytes())?;
                     Ok(*id)
                 }
@@ -232,19 +270,33 @@ impl Store {
         Ok(id)
     }
 
+    /// Writes an object that was as private, and found by these marks, before.
     fn put_object(
         &self,
         change: &mut dyn Transaction,
         author: Author<'_>,
         id: ObjectId,
-        private: bool,
-        body: &[u8],
+        (private, before): (bool, &[Mark]),
+        (body, terms): (&Secret, &[Vec<u8>]),
     ) -> Result<()> {
-        let key = id.0.to_be_bytes();
+        let (sealer, token) = (self.sealer(author, private)?, author.token());
+        let marks = match author.keys().filter(|_| private) {
+            Some(keys) => keys.marker.marks(terms),
+            None => Marker::public(token)?.marks(terms),
+        };
+        let (key, plaintext) = (id.0.to_be_bytes(), object::plaintext(&marks, body.expose())?);
         let frame = Frame::new(change.generation(), private);
-        let place = object::place(author.token(), &key);
-        let record = record::seal(self.sealer(author, private)?, &place, frame, body)?;
+        let record = record::seal(sealer, &object::place(token, &key), frame, plaintext.expose())?;
+        Index::new(token, private, sealer).change(change, id, before, &marks)?;
         change.put(Table::Objects, &key, &record)
+    }
+
+    /// Whether the object is private, and its marks, if it is at the expected version.
+    fn marks(&self, view: &dyn View, author: Author<'_>, id: ObjectId, expected: u64) -> Result<(bool, Vec<Mark>)> {
+        let (frame, record) = expect(view, id, expected)?;
+        let sealer = self.sealer(author, frame.is_private())?;
+        let (_, plaintext) = record::open(sealer, &object::place(author.token(), &id.0.to_be_bytes()), &record)?;
+        Ok((frame.is_private(), object::parts(&plaintext)?.0))
     }
 
     /// The key that seals such an object.
@@ -256,24 +308,32 @@ impl Store {
         }
     }
 
-    /// Opens one record into `loaded`, unless the author lacks the key for it.
-    fn open_into(&self, loaded: &mut Loaded, author: Author<'_>, key: &[u8], record: &[u8]) -> Result<()> {
+    /// Opens one record for `take`, unless the author lacks the key for it.
+    fn open_into(
+        &self,
+        damaged: &mut Vec<ObjectId>,
+        take: &mut dyn FnMut(Object),
+        author: Author<'_>,
+        key: &[u8],
+        record: &[u8],
+    ) -> Result<()> {
         let id = object::id_of(key)?;
         let private = Frame::parse(record).is_ok_and(|(frame, _)| frame.is_private());
         let Ok(sealer) = self.sealer(author, private) else { return Ok(()) };
-        match record::open(sealer, &object::place(author.token(), key), record) {
-            Ok((frame, body)) => loaded.objects.push(Object { id, version: frame.version, private, body }),
-            Err(_) => loaded.damaged.push(id),
+        let opened = record::open(sealer, &object::place(author.token(), key), record);
+        match opened.and_then(|(frame, plaintext)| Ok((frame, object::parts(&plaintext)?.1))) {
+            Ok((frame, body)) => take(Object { id, version: frame.version, private, body }),
+            Err(_) => damaged.push(id),
         }
         Ok(())
     }
 }
 
-/// The frame of the object, if it is at the expected version.
-pub(crate) fn expect(view: &(impl View + ?Sized), id: ObjectId, expected: u64) -> Result<Frame> {
+/// The object's frame and record, if it is at the expected version.
+pub(crate) fn expect(view: &(impl View + ?Sized), id: ObjectId, expected: u64) -> Result<(Frame, Vec<u8>)> {
     let record = view.get(Table::Objects, &id.0.to_be_bytes())?.ok_or(Error::Conflict)?;
     let (frame, _) = Frame::parse(&record)?;
-    if frame.version == expected { Ok(frame) } else { Err(Error::Conflict) }
+    if frame.version == expected { Ok((frame, record)) } else { Err(Error::Conflict) }
 }
 
 /// Eight bytes as 16 hexadecimal characters.

@@ -149,12 +149,24 @@ impl Record {
     }
 }
 
-/// Every user of the token, the decoy not among them.
-pub(crate) fn all(view: &(impl View + ?Sized), device: &SealKey, header: &Header) -> Result<Vec<(UserId, Record)>> {
-    let mut users = Vec::new();
+/// The users of a token, as far as their records open.
+pub(crate) struct Users {
+    /// By rising id, the decoy not among them.
+    pub(crate) whole: Vec<(UserId, Record)>,
+    /// Whether the record of another does not open: whose, nobody can tell.
+    pub(crate) damaged: bool,
+}
+
+/// Every user of the token.
+pub(crate) fn all(view: &(impl View + ?Sized), device: &SealKey, header: &Header) -> Result<Users> {
+    let mut users = Users { whole: Vec::new(), damaged: false };
     view.scan(Table::Users, &(Record::DECOY.0 + 1).to_be_bytes(), &mut |key, record| {
         let id = UserId(u32::from_be_bytes(key.try_into().map_err(|_| Error::Damaged)?));
-        users.push((id, record::open_value(device, &place(header.token, key), record)?));
+        match record::open_value(device, &place(header.token, key), record) {
+            Ok(user) => users.whole.push((id, user)),
+            Err(Error::Damaged) => users.damaged = true,
+            Err(error) => return Err(error),
+        }
         Ok(Scan::More)
     })?;
     Ok(users)

@@ -13,15 +13,15 @@ use crate::user::{self, Name, PinLock, Record, User};
 use crate::{Error, Result};
 
 impl Store {
-    /// Every user, by rising id.
+    /// Every user whose record opens, by rising id.
     ///
     /// # Errors
-    /// `Uninitialized`, `Damaged`.
+    /// `Uninitialized`; `Damaged` for the header.
     pub fn users(&self) -> Result<Vec<User>> {
-        storage::read(self.storage.as_ref(), |view| {
+        storage::read(&self.storage, |view| {
             let header = Header::get(view, &self.device)?;
             let users = user::all(view, &self.device, &header)?;
-            Ok(users.iter().map(|(id, record)| record.to_user(*id, &header.settings)).collect())
+            Ok(users.whole.iter().map(|(id, record)| record.to_user(*id, &header.settings)).collect())
         })
     }
 
@@ -37,10 +37,10 @@ impl Store {
         let (id, cost) = self.reserve(keys, &name)?;
         // Outside every transaction: it takes long.
         let lock = PinLock::close(pin, cost, &keys.secret, keys.token, id)?;
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let users = user::all(change, &self.device, &header)?;
-            if users.iter().any(|(_, other)| other.name == name) {
+            if users.whole.iter().any(|(_, other)| other.name == name) {
                 return Err(Error::NameTaken);
             }
             let born = change.generation();
@@ -73,7 +73,7 @@ impl Store {
         if id == Record::DECOY {
             return Err(Error::UserUnknown);
         }
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let mut record = Record::get(change, &self.device, header.token, id)?;
             if record.role.is_so() {
@@ -88,10 +88,10 @@ impl Store {
     /// Takes the next user id, and refuses a name that is taken before any work is done. An id whose
     /// user is never made is lost, as it must be.
     pub(crate) fn reserve(&self, keys: &Keys, name: &Name) -> Result<(UserId, crate::Cost)> {
-        storage::write(self.storage.as_ref(), |change| {
+        storage::write(&self.storage, |change| {
             let header = self.admit(change, Author::User(keys))?;
             let users = user::all(change, &self.device, &header)?;
-            if users.iter().any(|(_, other)| other.name == *name) {
+            if users.whole.iter().any(|(_, other)| other.name == *name) {
                 return Err(Error::NameTaken);
             }
             let mut counters = Counters::get(change, &self.device, header.token)?;

@@ -38,7 +38,7 @@ fn directories_are_0700_and_files_0600() {
     for name in ["device.key", "slot-7", "store.db", "store.db-wal", "store.db-shm", "turn", "login", "generation"] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 9);
 }
 
 #[test]

@@ -51,9 +51,7 @@ impl Session {
             AttributeType::CLAVIGER_SHARED_WITH => entry.object.shared_with.clone(),
             _ => return None,
         };
-        let users = self.token().known_users();
-        let name = |id| users.iter().find(|user| user.id == id).map(|user| user.name.clone());
-        let names: Vec<String> = ids.into_iter().filter_map(name).collect();
+        let names: Vec<String> = ids.into_iter().filter_map(|id| Some(self.token().user(id)?.name)).collect();
         Some(names.join("\0").into_bytes())
     }
 

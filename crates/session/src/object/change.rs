@@ -75,7 +75,7 @@ impl Session {
                 return Ok(if won { Race::Won } else { Race::Lost });
             }
             Place::Token { id, version } => {
-                let change = Change::Replace { id, expected: version, body: codec::encode(&object)? };
+                let change = codec::replace(id, version, &object)?;
                 let stored = match token.commit(login, &[change]) {
                     Err(Conflict) => return Ok(Race::Lost),
                     outcome => outcome.map_err(fault::store)?,
@@ -123,7 +123,7 @@ impl Caller<'_> {
             token.alone("with a quorum only token objects are marked trusted")?;
             return self.session.replace(Some(&officer), entry, changed);
         };
-        let change = Change::Replace { id, expected: version, body: codec::encode(&changed)? };
+        let change = codec::replace(id, version, &changed)?;
         let won = token.decide_trust(self, &officer, (id, version), change, trusted)?;
         Ok(if won { Race::Won } else { Race::Lost })
     }

@@ -7,7 +7,6 @@ use claviger_rules::birth::{Birth, Newborn, Origin, bear, check_size, shadow};
 use claviger_rules::change::Occasion;
 use claviger_rules::policy::{Action, Facts};
 use claviger_rules::{AttributeType, Error, Mode, Object, Refusal, Rulebook, Shadow, Template, Value};
-use claviger_store::Change;
 
 use super::{codec, material};
 use crate::audit::Described;
@@ -51,8 +50,7 @@ impl Session {
         let token = self.token();
         let mut changes = Vec::new();
         for (object, _) in objects.iter().filter(|(object, _)| object.flag(AttributeType::TOKEN)) {
-            let private = object.flag(AttributeType::PRIVATE);
-            changes.push(Change::Create { private, body: codec::encode(object)? });
+            changes.push(codec::create(object)?);
         }
         token.check_same(login)?;
         let stored = token.commit(login.map(Arc::as_ref), &changes).map_err(fault::store)?;

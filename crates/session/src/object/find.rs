@@ -2,9 +2,9 @@
 
 use claviger_rules::attribute::Shown;
 use claviger_rules::policy::{Relation, Subject};
-use claviger_rules::{AttributeType, Error, ObjectClass, Refusal, Template};
+use claviger_rules::{AttributeType, Error, Object, ObjectClass, Refusal, Template};
 
-use super::entry::Entry;
+use super::codec;
 use crate::operation::Search;
 use crate::operation::slot::Came;
 use crate::{ObjectHandle, Result, Session};
@@ -20,10 +20,10 @@ impl Session {
             if template.iter().any(|(attribute, _)| attribute.row().is_none()) {
                 return Err(Refusal::standard(Error::AttributeTypeInvalid, "the token does not know this attribute"));
             }
-            self.token().objects.ready(self.token())?;
-            let list = self.token().objects.list();
-            let found = list.iter().filter(|entry| matches(&subject, entry, &template)).map(|entry| entry.handle);
-            Ok(Search::new(found.collect()))
+            let accept = |object: &Object| matches(&subject, object, &template);
+            let mut found = self.token().objects.session_objects(&accept);
+            found.extend(self.token().objects.search(self.token(), &codec::terms(&template), &accept)?);
+            Ok(Search::new(found))
         })
     }
 
@@ -46,16 +46,16 @@ impl Session {
     }
 }
 
-fn matches(subject: &Subject, entry: &Entry, template: &Template) -> bool {
-    entry.object.relation(subject) != Relation::Hidden
-        && template.iter().all(|(attribute, value)| {
-            searchable(entry, attribute) && entry.object.attributes.get(attribute) == Some(value)
-        })
+fn matches(subject: &Subject, object: &Object, template: &Template) -> bool {
+    object.relation(subject) != Relation::Hidden
+        && template
+            .iter()
+            .all(|(attribute, value)| searchable(object, attribute) && object.attributes.get(attribute) == Some(value))
 }
 
 /// Rule R16: the value of a key never matches, and neither does its check value: a search would be a guess at it.
-fn searchable(entry: &Entry, attribute: AttributeType) -> bool {
+fn searchable(object: &Object, attribute: AttributeType) -> bool {
     let is_value =
         attribute == AttributeType::CHECK_VALUE || attribute.row().is_some_and(|row| row.shown == Shown::Hidden);
-    !(is_value && entry.object.class().is_some_and(ObjectClass::has_secret))
+    !(is_value && object.class().is_some_and(ObjectClass::has_secret))
 }

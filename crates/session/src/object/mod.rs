@@ -20,11 +20,11 @@ use claviger_rules::policy::{Action, Facts, Permit, Relation};
 use claviger_rules::{AttributeType, Error, Object, Refusal, Template};
 
 pub use self::attributes::Answer;
-pub(crate) use self::codec::{decode, encode};
+pub(crate) use self::codec::replace;
 pub(crate) use self::enrol::{Unborn, handle};
 pub(crate) use self::entry::{Entry, Place};
 pub(crate) use self::material::{LENGTH, MAX_SECRET_LEN, curve, secret, takes_len};
-pub(crate) use self::store::belongings;
+pub(crate) use self::store::{belongings, each};
 pub(crate) use self::view::View;
 use crate::session::{Caller, World};
 use crate::{ObjectHandle, Result};
@@ -33,8 +33,7 @@ impl Caller<'_> {
     /// What stands under `handle`. What is hidden is as if it were not there: the answer must not tell the two apart.
     fn entry(&self, handle: ObjectHandle) -> Result<Option<Arc<Entry>>> {
         let token = self.session.token();
-        token.objects.ready(token)?;
-        Ok(token.objects.get(handle).filter(|entry| entry.object.relation(&self.subject) != Relation::Hidden))
+        Ok(token.objects.get(token, handle)?.filter(|entry| entry.object.relation(&self.subject) != Relation::Hidden))
     }
 
     /// An object that the caller may do `action` on.

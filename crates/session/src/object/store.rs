@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use claviger_store::{Author, Change, Committed};
+use claviger_store::{Author, Change, Committed, Object as Stored};
 
-use claviger_rules::{Error, Refusal, UserId};
+use claviger_rules::{Error, Object, Refusal, UserId};
 
 use super::codec;
 use crate::session::Caller;
@@ -76,16 +76,34 @@ pub(crate) struct Belongings {
 /// # Errors
 /// Those of the store.
 pub(crate) fn belongings(token: &Token, officer: &LoggedIn, user: UserId) -> Result<Belongings> {
-    let loaded = token.store().load(Author::User(&officer.keys)).map_err(fault::store)?;
-    let mut belongings = Belongings { owns: 0, seen: loaded.generation, changes: Vec::new() };
-    for stored in loaded.objects {
-        let mut object = codec::decode(stored.body.expose())?;
+    let mut belongings = Belongings { owns: 0, seen: 0, changes: Vec::new() };
+    belongings.seen = each(token, officer, &mut |stored, mut object| {
         belongings.owns += usize::from(object.owner == Some(user));
         if object.shared_with.contains(&user) {
             object.shared_with.retain(|sharee| *sharee != user);
-            let body = codec::encode(&object)?;
-            belongings.changes.push(Change::Replace { id: stored.id, expected: stored.version, body });
+            belongings.changes.push(codec::replace(stored.id, stored.version, &object)?);
         }
-    }
+        Ok(())
+    })?;
     Ok(belongings)
+}
+
+/// Gives every object that `officer`'s keys open to `take`: all but damaged ones, which nobody can use either. The
+/// generation by which that is known.
+///
+/// # Errors
+/// Those of the store; the first of `take`.
+pub(crate) fn each(
+    token: &Token,
+    officer: &LoggedIn,
+    take: &mut dyn FnMut(&Stored, Object) -> Result<()>,
+) -> Result<u64> {
+    let mut failed = Ok(());
+    let walked = token.store().each(Author::User(&officer.keys), &mut |stored| {
+        if failed.is_ok() {
+            failed = codec::decode(stored.body.expose()).and_then(|object| take(&stored, object));
+        }
+    });
+    failed?;
+    Ok(walked.map_err(fault::store)?.generation)
 }

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, Guard};
 use claviger_rules::policy::Subject;
-use claviger_rules::{Error, Mode, Refusal, Rulebook};
+use claviger_rules::{Error, Mode, Refusal, Rulebook, UserId};
 use claviger_store::{Header, NewToken, Settings, Store, User};
 
 pub(crate) use self::login::LoggedIn;
@@ -123,9 +123,9 @@ impl Token {
         self.known().header.ok_or_else(|| fault::store(claviger_store::Error::Uninitialized))
     }
 
-    /// Its users, by age.
-    pub(crate) fn known_users(&self) -> Vec<User> {
-        self.known().users.clone()
+    /// The user of that id.
+    pub(crate) fn user(&self, id: UserId) -> Option<User> {
+        self.known().users.iter().find(|user| user.id == id).cloned()
     }
 
     /// Who asks, in a session that is read/write or not.

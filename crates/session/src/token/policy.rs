@@ -2,11 +2,11 @@
 
 use claviger_rules::tighten::Tightened;
 use claviger_rules::{Error, Mode, Refusal, Rule};
-use claviger_store::{Act, Author, Change, Cost, HeaderChange};
+use claviger_store::{Act, Cost, HeaderChange};
 
 use super::quorum::Work;
 use super::{LoggedIn, Token};
-use crate::object::{decode, encode};
+use crate::object;
 use crate::session::Caller;
 use crate::{Result, Session, fault};
 
@@ -53,16 +53,14 @@ impl Token {
         let Some(mode) = mode else {
             return Ok(Work::on_all(self.store.generation().map_err(fault::store)?, Vec::new(), None));
         };
-        let loaded = self.store.load(Author::User(&officer.keys)).map_err(fault::store)?;
         let (mut changes, mut tightened) = (Vec::new(), Tightened::default());
-        for stored in loaded.objects {
-            let Ok(object) = decode(stored.body.expose()) else { continue };
+        let seen = object::each(self, officer, &mut |stored, object| {
             if let Some(after) = tightened.object(&object, mode) {
-                let body = encode(&after)?;
-                changes.push(Change::Replace { id: stored.id, expected: stored.version, body });
+                changes.push(object::replace(stored.id, stored.version, &after)?);
             }
-        }
-        Ok(Work::on_all(loaded.generation, changes, Some(tightened)))
+            Ok(())
+        })?;
+        Ok(Work::on_all(seen, changes, Some(tightened)))
     }
 }
 

@@ -12,7 +12,7 @@ use claviger_store::{Act, ActId, Change, Effects, Fallen, ObjectId, Outcome, Pen
 
 use super::wording::Wording;
 use super::{LoggedIn, Token};
-use crate::object::{Place, belongings, encode};
+use crate::object::{Place, belongings, replace};
 use crate::session::Caller;
 use crate::{Result, Session, fault};
 
@@ -268,12 +268,11 @@ impl Token {
     }
 
     fn trusting(&self, caller: &Caller<'_>, object: ObjectId, trusted: bool) -> Result<Work> {
-        self.objects.ready(self)?;
-        let handle = self.objects.handle_of(object).ok_or(Error::ObjectHandleInvalid)?;
+        let handle = self.objects.token_object(self, object)?.ok_or(Error::ObjectHandleInvalid)?.handle;
         let template = Template::from_list([(AttributeType::TRUSTED, Value::Bool(trusted))])?;
         let (entry, changed) = caller.changed(handle, template)?;
         let Place::Token { id, version } = entry.place else { return Err(Error::ObjectHandleInvalid.into()) };
-        let change = Change::Replace { id, expected: version, body: encode(&changed)? };
+        let change = replace(id, version, &changed)?;
         Ok(Work { seen: 0, mode: Some(caller.rules().mode()), changes: vec![change], tightened: None })
     }
 

@@ -39,7 +39,7 @@ impl Token {
         if parts.header || parts.users {
             self.read_users(parts)?;
         }
-        self.objects.refresh(self, &changes)?;
+        self.objects.refresh(&changes);
         self.seen.store(changes.generation, Ordering::Release);
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Token {
         } else {
             self.check_login();
         }
-        self.objects.refresh(self, &Changes { generation, what: What::Everything })?;
+        self.objects.refresh(&Changes { generation, what: What::Everything });
         self.seen.store(generation, Ordering::Release);
         Ok(())
     }

@@ -102,16 +102,15 @@ impl Token {
 
     /// The user's name, or its number once it is gone.
     pub(super) fn name_of(&self, id: UserId) -> String {
-        let users = self.known_users();
-        let known = users.iter().find(|user| user.id == id);
-        known.map_or_else(|| format!("user {}", id.0), |user| user.name.clone())
+        self.user(id).map_or_else(|| format!("user {}", id.0), |user| user.name)
     }
 
     /// How sentences call the object, by label and reference as the command line has them; and the object.
     fn seen_object(&self, id: ObjectId) -> Result<(String, Option<Described>)> {
-        self.objects.ready(self)?;
-        let Some(entry) = self.objects.handle_of(id).and_then(|handle| self.objects.get(handle)) else {
-            return Ok(("an object that is gone".to_owned(), None));
+        let entry = match self.objects.token_object(self, id) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return Ok(("an object that is gone".to_owned(), None)),
+            Err(_) => return Ok(("an object that cannot be read".to_owned(), None)),
         };
         let text = |id| entry.object.attributes.bytes(id).map(String::from_utf8_lossy).unwrap_or_default();
         let called = format!("{:?} (0x{})", text(AttributeType::LABEL), text(AttributeType::UNIQUE_ID));

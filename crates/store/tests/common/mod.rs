@@ -70,11 +70,11 @@ pub fn open(dir: &Path) -> Store {
 }
 
 pub fn create(private: bool, body: &[u8]) -> Change {
-    Change::Create { private, body: Secret::copy_of(body) }
+    Change::Create { private, body: Secret::copy_of(body), terms: Vec::new() }
 }
 
 pub fn replace(id: ObjectId, expected: u64, body: &[u8]) -> Change {
-    Change::Replace { id, expected, body: Secret::copy_of(body) }
+    Change::Replace { id, expected, body: Secret::copy_of(body), terms: Vec::new() }
 }
 
 /// Does an act on a token whose officers act alone; `objects` were chosen by the generation `seen`.
