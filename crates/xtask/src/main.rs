@@ -61,10 +61,26 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Let eight processes use one token at once, four log in, and some give wrong PINs.
+    Processes {
+        /// Arguments of the run: `--count 250`, `--logins 200`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Kill writers at random moments while others write, and look what is there.
+    Kill {
+        /// Arguments of the run: `--count 200`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Fork a busy program, whose children work while it goes on.
+    Forks {
+        /// Arguments of the run: `--count 100`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
-    /// Run the test of forking programs.
-    Fork,
 }
 
 fn main() -> ExitCode {
@@ -78,8 +94,10 @@ fn main() -> ExitCode {
         Chore::Attacks { arguments } => steps::attack(&workspace, &arguments),
         Chore::Prove { arguments } => steps::prove(&workspace, &arguments),
         Chore::Sequences { arguments } => steps::sequences(&workspace, &arguments),
+        Chore::Processes { arguments } => steps::endurance(&workspace, "processes", &arguments),
+        Chore::Kill { arguments } => steps::endurance(&workspace, "kill", &arguments),
+        Chore::Forks { arguments } => steps::endurance(&workspace, "forks", &arguments),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
-        Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,8 +24,6 @@ enum When {
     Always,
     /// Not with `--quick`.
     Full,
-    /// Only by its name: another step covers it.
-    Named,
 }
 
 macro_rules! steps {
@@ -54,7 +52,9 @@ steps! {
     "attacks-softhsm"  Full    "the attacks run against another library"       attacks_on_another;
     "sequences"        Full    "random calls answer as the rules say and reveal nothing"  |w| sequences(w, &["--count".to_owned(), "500".to_owned()]);
     "clients"          Full    "unmodified programs work with the library"     clients;
-    "fork"             Named   "programs that fork while they use a token"     fork;
+    "processes"        Full    "many processes at one token lose nothing and see all"  |w| endurance(w, "processes", &["--logins".to_owned(), "50".to_owned()]);
+    "kill"             Full    "killed writers leave each call done or not done"  |w| endurance(w, "kill", &["--count".to_owned(), "100".to_owned()]);
+    "forks"            Full    "programs that fork while they use a token"     |w| endurance(w, "forks", &[]);
 }
 
 /// Runs every step, or those that need no release build.
@@ -62,7 +62,6 @@ pub(crate) fn all(workspace: &Workspace, quick: bool) -> Outcome {
     let wanted = |step: &&Step| match step.when {
         When::Always => true,
         When::Full => !quick,
-        When::Named => false,
     };
     sequence(workspace, STEPS.iter().filter(wanted))
 }
@@ -153,6 +152,13 @@ pub(crate) fn sequences(workspace: &Workspace, arguments: &[String]) -> Outcome 
     run(under_test(workspace, sequences.args(arguments)))
 }
 
+/// Many processes at one token: a scene with its arguments, without any in full size.
+pub(crate) fn endurance(workspace: &Workspace, scene: &str, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut endurance = Command::new(workspace.release("endurance"));
+    run(under_test(workspace, endurance.arg(scene).args(arguments)))
+}
+
 /// Nothing is expected of the other library but that the suite gets to its end.
 fn attacks_on_another(workspace: &Workspace) -> Outcome {
     tools::provide_packages(workspace, &["softhsm2"])?;
@@ -196,8 +202,4 @@ fn client_scripts(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
         return Err(format!("{} holds no script: no client was tried.", directory.display()));
     }
     Ok(scripts)
-}
-
-fn fork(workspace: &Workspace) -> Outcome {
-    run(&mut tests(workspace, &["--package", "claviger-store", "--test", "fork"]))
 }

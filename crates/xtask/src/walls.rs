@@ -24,7 +24,7 @@ const SWITCH: [&str; 2] = ["crates/rules/src/rulebook.rs", "crates/prove"];
 const TESTS: [&str; 2] = ["/tests/", "/examples/"];
 
 /// What each crate may depend on within the workspace, from the bottom up.
-const DIRECTION: [(&str, &[&str]); 12] = [
+const DIRECTION: [(&str, &[&str]); 13] = [
     ("claviger-crypto", &[]),
     ("claviger-rules", &["claviger-crypto"]),
     ("claviger-prove", &["claviger-rules"]),
@@ -34,6 +34,7 @@ const DIRECTION: [(&str, &[&str]); 12] = [
     ("claviger-pkcs11", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-session"]),
     ("claviger", &["claviger-crypto", "claviger-rules", "claviger-audit", "claviger-session"]),
     ("claviger-conformance", &[]),
+    ("claviger-endurance", &["claviger-conformance"]),
     ("claviger-sequences", &["claviger-conformance", "claviger-crypto", "claviger-rules"]),
     ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules", "claviger-session"]),
     ("xtask", &["claviger-conformance", "claviger-crypto"]),
