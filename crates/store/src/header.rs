@@ -54,7 +54,7 @@ pub struct HeaderChange {
 }
 
 impl Header {
-    const KEY: &[u8] = &[1];
+    pub(crate) const KEY: &[u8] = &[1];
     const PLACE: Place<'static> = Place { token: TokenId::UNKNOWN, table: Table::Meta, key: Self::KEY };
 
     /// The header, if the slot holds a token.

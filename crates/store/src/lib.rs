@@ -50,6 +50,7 @@
 #![deny(unsafe_code)]
 
 mod act;
+pub mod backup;
 mod counter;
 mod desk;
 mod error;
