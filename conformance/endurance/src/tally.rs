@@ -10,38 +10,39 @@ use crate::deed::Act;
 /// The counts of a scene, or of one process's part in it.
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// Acts that ended.
-    pub(crate) acts: BTreeMap<Act, u32>,
+    /// Acts that ended, and how long the longest of a kind took.
+    pub(crate) acts: BTreeMap<Act, (u32, u64)>,
     /// Searches and surveys beside the acts, each object of them counted.
     pub(crate) looks: usize,
     /// Calls that failed, hangs and crashes.
     pub(crate) failures: Vec<String>,
     /// What was not as the book says.
     pub(crate) faults: Vec<Fault>,
-    /// The longest that one act took.
-    pub(crate) longest_us: u64,
 }
 
 impl Tally {
     /// An act that ended.
     pub(crate) fn count(&mut self, act: Act, elapsed_us: u64) {
-        *self.acts.entry(act).or_default() += 1;
-        self.longest_us = self.longest_us.max(elapsed_us);
+        self.add(act, (1, elapsed_us));
+    }
+
+    fn add(&mut self, act: Act, (count, longest_us): (u32, u64)) {
+        let (counted, longest) = self.acts.entry(act).or_default();
+        (*counted, *longest) = (*counted + count, longest_us.max(*longest));
     }
 
     /// Both together.
     pub(crate) fn and(mut self, other: Self) -> Self {
-        other.acts.into_iter().for_each(|(act, count)| *self.acts.entry(act).or_default() += count);
+        other.acts.into_iter().for_each(|(act, counts)| self.add(act, counts));
         self.looks += other.looks;
         self.failures.extend(other.failures);
         self.faults.extend(other.faults);
-        self.longest_us = self.longest_us.max(other.longest_us);
         self
     }
 
     /// How many acts ended.
     pub(crate) fn total(&self) -> u32 {
-        self.acts.values().sum()
+        self.acts.values().map(|(count, _)| count).sum()
     }
 
     /// What makes the scene fail: the first few of it.
@@ -58,14 +59,16 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let acts = Act::ALL.iter().filter_map(|(act, words)| Some(format!("{} {words}", self.acts.get(act)?)));
+        let acts = Act::ALL.iter().filter_map(|(act, words)| {
+            let (count, longest_us) = self.acts.get(act)?;
+            Some(format!("{count} {words} of at most {} ms", longest_us / 1000))
+        });
         let acts: Vec<_> = acts.collect();
         let faults = Wrong::ALL
             .iter()
             .map(|(wrong, words)| format!("{} {words}", self.faults.iter().filter(|fault| fault.0 == *wrong).count()));
         let faults: Vec<_> = faults.collect();
-        write!(f, "{} ({}): {} failures, {}", self.total(), acts.join(", "), self.failures.len(), faults.join(", "))?;
-        write!(f, "; longest {} ms", self.longest_us / 1000)
+        write!(f, "{} ({}): {} failures, {}", self.total(), acts.join(", "), self.failures.len(), faults.join(", "))
     }
 }
 
