@@ -22,11 +22,18 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Makes the token.
-    pub(crate) fn new() -> Result<Self, String> {
+    /// Makes the token and runs scenes on it. Where they fail the token stays on the disk.
+    pub(crate) fn with_token(scenes: impl FnOnce(&Self) -> Result<(), String>) -> Result<(), String> {
         let fixture = fixture::for_module(&fixture::module()?)?;
         let users = fixture.provision(Policy::Enforce)?;
-        Ok(Self { fixture, users })
+        let place = Self { fixture, users };
+        let outcome = scenes(&place);
+        if outcome.is_err() {
+            place.fixture.environment().iter().for_each(|(name, value)| eprintln!("{name}={}", value.display()));
+            // What removes the directory is not run.
+            std::mem::forget(place);
+        }
+        outcome
     }
 
     /// The PIN of a named user, as `name:pin`.

@@ -30,7 +30,10 @@ const FIRST_STEP: i32 = 10;
 
 /// The run: the program that forks is a process of its own.
 pub(crate) fn run(count: u32) -> Result<(), String> {
-    let place = Place::new()?;
+    Place::with_token(|place| run_on(place, count))
+}
+
+fn run_on(place: &Place, count: u32) -> Result<(), String> {
     let status = place.this_program("forking")?.arg(count.to_string()).status().map_err(|error| error.to_string())?;
     if !status.success() {
         return Err(format!("The program that forks ended with {status}."));

@@ -34,9 +34,9 @@ const MIX: [(Act, u32); 6] =
 const ENOUGH: usize = 40;
 
 /// What all writers share.
-pub(crate) struct Scene {
+pub(crate) struct Scene<'a> {
     /// The token.
-    pub(crate) place: Place,
+    pub(crate) place: &'a Place,
     book: Mutex<Book>,
     /// Acts acknowledged so far.
     acknowledged: AtomicU32,
@@ -92,9 +92,13 @@ impl Part {
 
 /// The whole run.
 pub(crate) fn run(count: u32, seed: u64) -> Result<(), String> {
-    let begun = Instant::now();
     println!("seed {seed}");
-    let scene = Scene { place: Place::new()?, book: Mutex::new(Book::default()), acknowledged: AtomicU32::new(0) };
+    Place::with_token(|place| run_on(place, count, seed))
+}
+
+fn run_on(place: &Place, count: u32, seed: u64) -> Result<(), String> {
+    let begun = Instant::now();
+    let scene = Scene { place, book: Mutex::new(Book::default()), acknowledged: AtomicU32::new(0) };
     let officers = count / OFFICERS_SHARE;
     let left = AtomicU32::new(count - officers);
     let (scene_ref, left) = (&scene, &left);
@@ -129,7 +133,7 @@ fn report(part: &Part, begun: Instant) {
 }
 
 /// Lives one life after the other until enough have been ended.
-fn writer(scene: &Scene, left: &AtomicU32, mut rng: Rng) -> Part {
+fn writer(scene: &Scene<'_>, left: &AtomicU32, mut rng: Rng) -> Part {
     let mut part = Part::default();
     let take = |left: u32| left.checked_sub(1);
     while left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
@@ -142,9 +146,9 @@ fn writer(scene: &Scene, left: &AtomicU32, mut rng: Rng) -> Part {
 }
 
 /// A process from its start to its kill, and what is there afterwards.
-fn live(scene: &Scene, rng: &mut Rng, part: &mut Part) -> Result<(), String> {
+fn live(scene: &Scene<'_>, rng: &mut Rng, part: &mut Part) -> Result<(), String> {
     let pin = scene.place.pin("app1");
-    let mut application = Application::spawn(&scene.place)?;
+    let mut application = Application::spawn(scene.place)?;
     let cut = match start(&mut application, &pin, rng)? {
         None => work(scene, rng, &mut application, &pin, part)?,
         Some(cut) => cut,
@@ -175,7 +179,7 @@ fn start(application: &mut Application, pin: &str, rng: &mut Rng) -> Result<Opti
 /// Writes until it is killed. Once its time is up,
 /// the kill comes at a random moment of a call, from before it to a little after its end.
 fn work(
-    scene: &Scene,
+    scene: &Scene<'_>,
     rng: &mut Rng,
     application: &mut Application,
     pin: &str,
@@ -204,8 +208,8 @@ fn work(
 }
 
 /// What a fresh process finds, which then writes itself.
-fn inspect(scene: &Scene, cut: Cut, part: &mut Part) -> Result<(), String> {
-    let mut application = Application::start(&scene.place, Some(scene.place.pin("app1")))?;
+fn inspect(scene: &Scene<'_>, cut: Cut, part: &mut Part) -> Result<(), String> {
+    let mut application = Application::start(scene.place, Some(scene.place.pin("app1")))?;
     let since = lock(&scene.book).now();
     let Outcome::Seen(seen) = application.must(&Order::Survey { thorough: true })? else {
         return Err("A survey gave something else.".to_owned());
@@ -259,8 +263,8 @@ const fn during(act: Act) -> &'static str {
 }
 
 /// With nobody else at work: everything is exactly as the book says, the log is whole, and the checks can fail.
-fn afterwards(scene: &Scene) -> Result<(), String> {
-    let mut application = Application::start(&scene.place, Some(scene.place.pin("app1")))?;
+fn afterwards(scene: &Scene<'_>) -> Result<(), String> {
+    let mut application = Application::start(scene.place, Some(scene.place.pin("app1")))?;
     let mut survey = || match application.must(&Order::Survey { thorough: true })? {
         Outcome::Seen(seen) => Ok(seen),
         other => Err(format!("a survey gave {other:?}")),

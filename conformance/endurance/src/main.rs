@@ -37,10 +37,10 @@ enum Scene {
     /// Eight processes that use one token, four that log in, wrong PINs at the same time
     Processes {
         /// Mixed calls of each of the eight processes
-        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(10..100_000))]
+        #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(50..100_000))]
         count: u32,
         /// Logins of each of the four
-        #[arg(long, default_value_t = 200)]
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(50..100_000))]
         logins: u32,
         /// What the choices follow from; a run prints its own
         #[arg(long)]

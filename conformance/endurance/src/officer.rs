@@ -29,12 +29,12 @@ enum Act {
 }
 
 /// Gives commands until `kills` of them were killed.
-pub(crate) fn run(scene: &Scene, kills: u32, mut rng: Rng) -> Part {
+pub(crate) fn run(scene: &Scene<'_>, kills: u32, mut rng: Rng) -> Part {
     let mut part = Part::default();
     let (mut users, mut names, mut killed) = (Users::new(), 0, 0);
     while killed < kills {
         names += 1;
-        match one(&scene.place, &mut users, names, &mut rng, &mut part) {
+        match one(scene.place, &mut users, names, &mut rng, &mut part) {
             Ok(cut) => killed += u32::from(cut),
             Err(sentence) => {
                 part.tally.failures.push(sentence);

@@ -35,14 +35,15 @@ const ENOUGH: usize = 400;
 
 /// All scenes.
 pub(crate) fn run(count: u32, logins: u32, seed: u64) -> Result<(), String> {
-    let place = Place::new()?;
     println!("seed {seed}");
-    mixed(&place, count, seed)?;
-    log_in(&place, logins)?;
-    pins::run(&place)?;
-    place.audit_is_whole()?;
-    println!("audit log: whole");
-    Ok(())
+    Place::with_token(|place| {
+        mixed(place, count, seed)?;
+        log_in(place, logins)?;
+        pins::run(place)?;
+        place.audit_is_whole()?;
+        println!("audit log: whole");
+        Ok(())
+    })
 }
 
 /// Works on all items at once.
