@@ -51,6 +51,9 @@ steps! {
     "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
     "attacks-softhsm"  Full    "the attacks run against another library"       attacks_on_another;
     "sequences"        Full    "random calls answer as the rules say and reveal nothing"  |w| sequences(w, &["--count".to_owned(), "500".to_owned()]);
+    "cut"              Full    "a power cut at any point leaves the token before or after a call"  |w| faults(w, "cut", &["--images".to_owned(), "300".to_owned()]);
+    "faults"           Full    "a failing disk harms neither the token nor the process"  |w| faults(w, "inject", &["--stride".to_owned(), "120".to_owned()]);
+    "flip"             Full    "a token with changed files says the truth or nothing"  |w| flip(w, &["--every", "1500", "--attacks-every", "10"].map(str::to_owned));
     "clients"          Full    "unmodified programs work with the library"     clients;
     "processes"        Full    "many processes at one token lose nothing and see all"  |w| endurance(w, "processes", &["--logins".to_owned(), "50".to_owned()]);
     "kill"             Full    "killed writers leave each call done or not done"  |w| endurance(w, "kill", &["--count".to_owned(), "100".to_owned()]);
@@ -157,6 +160,20 @@ pub(crate) fn endurance(workspace: &Workspace, scene: &str, arguments: &[String]
     workspace.build()?;
     let mut endurance = Command::new(workspace.release("endurance"));
     run(under_test(workspace, endurance.arg(scene).args(arguments)))
+}
+
+/// Power cuts (`cut`) or failing file calls (`inject`) under the library, with these arguments: without any, the full run.
+pub(crate) fn faults(workspace: &Workspace, what: &str, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut faults = Command::new(workspace.release("faults"));
+    run(under_test(workspace, faults.arg(what).args(arguments)))
+}
+
+/// Changes a token's files and looks what the library then says, with these arguments: without any, at every byte.
+pub(crate) fn flip(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut flip = Command::new(workspace.release("flip"));
+    run(under_test(workspace, flip.args(arguments)))
 }
 
 /// Nothing is expected of the other library but that the suite gets to its end.
