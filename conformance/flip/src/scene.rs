@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::image::Image;
 use crate::make::STAGES;
 use crate::observer::{Observer, Seen};
-use crate::portrait::{Facts, Look};
+use crate::portrait::{Facts, Look, REFUSED};
 
 /// How many observers work at once.
 pub(crate) const WORKERS: usize = 2;
@@ -113,9 +113,8 @@ const SHOWN: [&str; 14] = [
 ];
 
 fn complete(facts: &Facts) -> Result<(), String> {
-    let lacks =
-        |name: &&&str| !facts.0.get(**name).is_some_and(|value| !value.as_deref().unwrap_or("!").starts_with('!'));
-    match SHOWN.iter().find(lacks) {
+    let shows = |name: &str| matches!(facts.0.get(name), Some(Some(value)) if !value.starts_with(REFUSED));
+    match SHOWN.iter().find(|name| !shows(name)) {
         Some(name) => {
             Err(format!("The portrait lacks {name:?}: {:?}. It has {:#?}", facts.0.get(*name), facts.0.keys()))
         }
