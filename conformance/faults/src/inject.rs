@@ -24,6 +24,9 @@ use crate::{Inject, child, imports, trace};
 const OF_THE_DEVICE: [CK_RV; 6] =
     [CKR_GENERAL_ERROR, CKR_HOST_MEMORY, CKR_FUNCTION_FAILED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY, CKR_DEVICE_REMOVED];
 
+/// A call that repeats itself has many more faults than others: of such about so many are tried.
+const MOST_FAULTS: usize = 500;
+
 /// One fault.
 #[derive(Clone, Copy, Debug)]
 struct Fault {
@@ -87,10 +90,19 @@ fn faults(record: &Record) -> Result<Vec<Fault>, String> {
         if let Some(fault) = played.fault {
             return Err(format!("Without a fault: {fault}"));
         }
-        for (index, name) in played.called.iter().enumerate() {
-            let fault = |(errno, how)| Fault { call, at: index + 1, errno, how };
-            faults.extend(failures(name).iter().copied().map(fault));
+        let of_call = played.called.iter().enumerate().flat_map(|(index, name)| {
+            failures(name).iter().map(move |(errno, how)| Fault { call, at: index + 1, errno: *errno, how })
+        });
+        let of_call: Vec<_> = of_call.collect();
+        let stride = of_call.len().div_ceil(MOST_FAULTS);
+        if stride > 1 {
+            println!(
+                "{}: of its {} faults every {stride}th.",
+                WORKLOAD.get(call).map(Call::to_string).unwrap_or_default(),
+                of_call.len()
+            );
         }
+        faults.extend(of_call.into_iter().step_by(stride.max(1)));
     }
     Ok(faults)
 }
