@@ -51,7 +51,7 @@ pub struct NamedUsers {
 }
 
 /// A library with a store of its own.
-pub trait Fixture {
+pub trait Fixture: Send + Sync {
     /// The library.
     fn module(&self) -> &Path;
     /// What a process must find in its environment to use this store.

@@ -44,6 +44,8 @@ kinds! {
     UserUnlocked      "user-unlocked"     Durable  "A security officer took back the wrong PINs of the user `target`.";
     ModeTightened     "mode-tightened"    Durable  "A security officer made the policy mode stricter.";
     SettingsChanged   "settings-changed"  Durable  "A security officer changed the token's settings.";
+    BackedUp          "backed-up"         Durable  "A security officer made a backup of the token; `reason` is its number.";
+    Restored          "restored"          Durable  "A backup was restored into the empty slot; `reason` is its number, and whether it was an older one.";
     KeyCreated        "key-created"       Soon     "A key was made on the token; `call` says how.";
     KeyDestroyed      "key-destroyed"     Soon     "A key of the token was destroyed.";
     KeyChanged        "key-changed"       Soon     "Attributes of a key of the token were changed; `reason` names them.";

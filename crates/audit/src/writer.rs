@@ -88,10 +88,12 @@ impl Writer {
         let file = if begins { self.directory.create(number)? } else { self.directory.append(number)? };
         let sync = |mut file: &File| {
             file.write_all(&batch.bytes)?;
-            if durable {
-                file.sync_data()?;
+            if !durable {
+                return Ok(());
             }
-            if durable && begins { self.directory.sync() } else { Ok(()) }
+            file.sync_data()?;
+            // The file's name, too: an event that did not have to be durable may have begun the file.
+            self.directory.sync()
         };
         if let Err(error) = sync(&file) {
             // Half a line is worse than none. If this fails too, the next writer closes the line off.

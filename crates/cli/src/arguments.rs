@@ -7,7 +7,7 @@ use claviger_session::SlotId;
 
 use crate::answer::Report;
 use crate::problem::Problem;
-use crate::{audit, doctor, init, key, quorum, table, token, user};
+use crate::{audit, backup, doctor, init, key, quorum, table, token, user};
 
 /// A software HSM whose token enforces the NU / KM / SO roles.
 #[derive(Parser)]
@@ -34,6 +34,13 @@ pub(crate) struct Options {
     json: bool,
 }
 
+impl Options {
+    /// Whether a program reads the answer.
+    pub(crate) const fn is_json(&self) -> bool {
+        self.json
+    }
+}
+
 #[derive(Subcommand)]
 enum Group {
     /// Initialise a slot: make a token with its first security officer, `so`.
@@ -50,6 +57,10 @@ enum Group {
     /// Show the token, tighten its policy.
     #[command(subcommand)]
     Token(token::Token),
+    /// Write the whole token into a sealed file; a security officer does.
+    Backup(backup::Backup),
+    /// Put a backup into an empty slot of the same domain.
+    Restore(backup::Restore),
     /// Read the audit log; a security officer does.
     #[command(subcommand)]
     Audit(audit::Audit),
@@ -70,6 +81,8 @@ impl Arguments {
             Group::Key(verb) => verb.run(options),
             Group::Quorum(verb) => verb.run(options),
             Group::Token(verb) => verb.run(options),
+            Group::Backup(verb) => verb.run(options),
+            Group::Restore(verb) => verb.run(options),
             Group::Audit(verb) => verb.run(options),
             Group::Doctor(verb) => verb.run(options),
             Group::Table(verb) => Ok(verb.run()),

@@ -11,6 +11,9 @@ use crate::problem::Problem;
 /// What `--token-data` stands for.
 const DIRECTORY: &str = "CLAVIGER_TOKEN_DATA";
 
+const IN_MEMORY: &str = "A token in memory ends with its process, so a command has nothing to do with it. Set \
+                         CLAVIGER_TOKEN_DATA or --token-data to a directory.";
+
 /// An open library and the slot that the command is about.
 pub(crate) struct Connection {
     /// The library.
@@ -34,6 +37,9 @@ impl Connection {
         let variable = |name: &str| chosen.clone().filter(|_| name == DIRECTORY).or_else(|| std::env::var_os(name));
         let config = Config::from_environment(&variable)
             .map_err(|error| Problem::new(format!("The configuration does not say where the token is: {error}.")))?;
+        if config.is_in_memory() {
+            return Err(Problem::new(IN_MEMORY));
+        }
         Ok(Self { library: Library::open_and_tell(config, |sentence| eprintln!("{sentence}"))?, slot: options.slot })
     }
 

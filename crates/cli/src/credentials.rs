@@ -47,6 +47,11 @@ impl Credentials {
         }
     }
 
+    /// Whether the environment names a user.
+    pub(crate) fn are_given() -> bool {
+        std::env::var_os(VARIABLE).is_some()
+    }
+
     /// `name:pin`, as a login takes it.
     pub(crate) fn joined(&self) -> Zeroizing<Vec<u8>> {
         let mut joined = Zeroizing::new(Vec::with_capacity(self.name.len() + 1 + self.pin.expose().len()));
@@ -92,14 +97,16 @@ pub(crate) fn new_pin(given: Option<&Pin>, option: &str, name: &str) -> Result<P
     Err(Problem::new("The two PINs differ. Nothing was changed; try again."))
 }
 
-fn must_be_terminal(what: &str, instead: &str) -> Result<(), Problem> {
+/// Refuses to ask where nobody can answer.
+pub(crate) fn must_be_terminal(what: &str, instead: &str) -> Result<(), Problem> {
     if std::io::stdin().is_terminal() {
         return Ok(());
     }
     Err(Problem::new(format!("{what}: {instead}, or run the command on a terminal to be asked.")))
 }
 
-fn hidden(prompt: &str) -> Result<Pin, Problem> {
+/// Asks on the terminal, without echo.
+pub(crate) fn hidden(prompt: &str) -> Result<Pin, Problem> {
     let typed = rpassword::prompt_password(prompt);
     typed.map(Pin::new).map_err(|error| Problem::new(format!("The PIN could not be read: {error}.")))
 }

@@ -40,7 +40,19 @@ fn digits(reference: &str) -> Result<&str, String> {
 /// The keys that match all `filters`, in the order of their handles.
 pub(crate) fn matching(session: &Session, filters: &[Filter]) -> Result<Vec<ObjectHandle>, Problem> {
     let pairs: Result<Vec<_>, Problem> = filters.iter().map(|filter| filter.0.pair()).collect();
-    session.find_init(Template::from_list(pairs?)?)?;
+    let found = found(session, Template::from_list(pairs?)?)?;
+    let mut keys = Vec::with_capacity(found.len());
+    for object in found {
+        if is_key(session, object)? {
+            keys.push(object);
+        }
+    }
+    Ok(keys)
+}
+
+/// The objects that match `template`, in the order of their handles.
+pub(crate) fn found(session: &Session, template: Template) -> Result<Vec<ObjectHandle>, Problem> {
+    session.find_init(template)?;
     let mut found = Vec::new();
     loop {
         let batch = session.find(BATCH)?;
@@ -50,13 +62,7 @@ pub(crate) fn matching(session: &Session, filters: &[Filter]) -> Result<Vec<Obje
         found.extend(batch);
     }
     session.find_final()?;
-    let mut keys = Vec::with_capacity(found.len());
-    for object in found {
-        if is_key(session, object)? {
-            keys.push(object);
-        }
-    }
-    Ok(keys)
+    Ok(found)
 }
 
 /// The only key that matches all `filters`, which the user gave with `option`.

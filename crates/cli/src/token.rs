@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::{self, Report};
 use crate::arguments::Options;
 use crate::connection::Connection;
+use crate::export::ExportPublic;
 use crate::init::mode;
 use crate::problem::Problem;
 
@@ -21,6 +22,8 @@ pub(crate) enum Token {
     Tighten(Tighten),
     /// Change settings of the token; a security officer does.
     Set(Set),
+    /// Give out public keys and certificates as PEM; with a login also the public halves of private keys.
+    ExportPublic(ExportPublic),
 }
 
 #[derive(Args)]
@@ -61,6 +64,7 @@ impl Token {
             Self::Info => info(&connection),
             Self::Tighten(verb) => tighten(&connection, verb.policy),
             Self::Set(verb) => set(&connection, verb),
+            Self::ExportPublic(verb) => verb.run(&connection),
         }
     }
 }

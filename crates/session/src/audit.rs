@@ -42,6 +42,11 @@ impl Audit {
         Ok(Self { log, epoch: fork::epoch(), tell })
     }
 
+    /// The log of a token in memory: it ends with the token.
+    pub(crate) fn in_memory(config: &Config, tell: Tell) -> Self {
+        Self { log: Log::in_memory(Origin::new(config.application.as_str())), epoch: fork::epoch(), tell }
+    }
+
     /// Writes an event, if it can be written.
     pub(crate) fn write(&self, event: &Event<'_>) {
         // While a line is written nobody forks: the child would share the lock.

@@ -2,7 +2,8 @@
 //! that is in the token's header.
 //!
 //! ```toml
-//! token-data = "/var/lib/claviger"   # a relative path starts at this file's directory
+//! token-data = "/var/lib/claviger"   # a relative path starts at this file's directory; "memory:" is no file at all
+//! domain = "/etc/claviger/domain"    # the key that seals backups; otherwise `domain` in token-data
 //! slots = [0, 1]
 //! mode = "enforce"                   # of a token made by C_InitToken: enforce, audit or standard
 //!
@@ -18,6 +19,9 @@
 //! max-file-bytes = 4194304           # of one file of the audit log; at least 4096
 //! max-files = 8                      # the oldest is dropped; at least 2
 //! ```
+//!
+//! With `memory:` everything, the audit log too, is kept in this process and is gone at C_Finalize, and a child of fork
+//! starts with nothing: for unit tests of applications.
 //!
 //! `CLAVIGER_APPLICATION` is the name by which the audit log knows the program; otherwise that of its executable.
 
@@ -39,6 +43,8 @@ use crate::token::Defaults;
 pub struct Config {
     /// The directory of the tokens.
     pub token_data: PathBuf,
+    /// The file of the domain, which seals backups; none for tokens in memory unless it is named.
+    pub domain: Option<PathBuf>,
     /// The slots' numbers, rising.
     pub slots: Vec<u32>,
     /// The mode that a token made by C_InitToken is born in.
@@ -61,8 +67,10 @@ impl Config {
     /// Slots 0 and 1 in `token_data`, and the defaults in all else.
     pub fn new(token_data: impl Into<PathBuf>) -> Self {
         let Settings { max_pin_failures, cost } = Settings::default();
+        let token_data = token_data.into();
         Self {
-            token_data: token_data.into(),
+            domain: Some(token_data.join("domain")).filter(|_| !is_memory(&token_data)),
+            token_data,
             slots: vec![0, 1],
             default_mode: Mode::Enforce,
             pin_cost: cost,
@@ -77,7 +85,7 @@ impl Config {
     /// Reads environment and file. Neither need be there.
     ///
     /// The directory is `CLAVIGER_TOKEN_DATA`, or the file's `token-data`, or `$XDG_DATA_HOME/claviger/token-data`. The
-    /// file is `CLAVIGER_CONFIG`, or `claviger.toml` in `$XDG_CONFIG_HOME/claviger` or `/etc/claviger`.
+    /// domain is `CLAVIGER_DOMAIN`, or the file's `domain`, or `domain` in that directory. The configuration file is `CLAVIGER_CONFIG`, or `claviger.toml` in `$XDG_CONFIG_HOME/claviger` or `/etc/claviger`.
     ///
     /// # Errors
     /// A sentence that names the file and what is wrong with it.
@@ -101,9 +109,16 @@ impl Config {
         };
         let directory = directory.ok_or(ConfigError::NoDirectory)?;
         let base = Self::new(directory);
+        let domain =
+            variable("CLAVIGER_DOMAIN").map(PathBuf::from).or_else(|| file.domain.clone()).or(base.domain.clone());
         let named = variable("CLAVIGER_APPLICATION").map(|name| name.to_string_lossy().into_owned());
         let application = named.unwrap_or_else(|| base.application.clone());
-        Ok(file.over(Self { application, ..base }))
+        Ok(file.over(Self { application, domain, ..base }))
+    }
+
+    /// Whether everything is kept in memory, and no file is touched.
+    pub fn is_in_memory(&self) -> bool {
+        is_memory(&self.token_data)
     }
 
     pub(crate) const fn defaults(&self) -> Defaults {
@@ -152,6 +167,7 @@ impl From<ConfigError> for Refusal {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct File {
     token_data: Option<PathBuf>,
+    domain: Option<PathBuf>,
     #[serde(deserialize_with = "slots")]
     slots: Option<Vec<u32>>,
     #[serde(deserialize_with = "mode")]
@@ -209,8 +225,9 @@ impl File {
         };
         let mut file: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Wrong(path.to_owned(), error.to_string()))?;
-        if let (Some(data), Some(directory)) = (&mut file.token_data, path.parent()) {
-            *data = directory.join(&*data);
+        let places = [file.token_data.as_mut().filter(|data| !is_memory(data)), file.domain.as_mut()];
+        for place in places.into_iter().flatten() {
+            *place = path.parent().unwrap_or(Path::new("")).join(&*place);
         }
         Ok(Some(file))
     }
@@ -218,6 +235,7 @@ impl File {
     fn over(self, base: Config) -> Config {
         Config {
             token_data: base.token_data,
+            domain: base.domain,
             slots: self.slots.unwrap_or(base.slots),
             default_mode: self.mode.unwrap_or(base.default_mode),
             pin_cost: self.pin.cost.unwrap_or(base.pin_cost),
@@ -231,6 +249,11 @@ impl File {
             application: base.application,
         }
     }
+}
+
+/// Whether that stands for no directory at all.
+fn is_memory(token_data: &Path) -> bool {
+    token_data == Path::new("memory:")
 }
 
 /// The directory `claviger` under an XDG base directory, or under its default in the home directory. A relative one
@@ -326,6 +349,7 @@ mod tests {
                     [sessions]\nmax = 9\nmax-read-write = 2\n[audit]\nmax-file-bytes = 9999\nmax-files = 3\n";
         let expected = Config {
             token_data: PathBuf::from("/data"),
+            domain: Some(PathBuf::from("/data/domain")),
             slots: vec![3, 7],
             default_mode: Mode::Audit,
             pin_cost: Cost::Quick,
@@ -353,6 +377,29 @@ mod tests {
         fs::write(config.join("claviger.toml"), "token-data = 'tokens'").unwrap();
         let loaded = load(&[("XDG_CONFIG_HOME", directory.path().to_str().unwrap())]).unwrap();
         assert_eq!(loaded.token_data, config.join("tokens"));
+    }
+
+    #[test]
+    fn the_domain_is_where_the_environment_says_or_the_file_or_with_the_tokens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("claviger.toml");
+        fs::write(&path, "domain = 'keys/domain'").unwrap();
+        let base = [("CLAVIGER_TOKEN_DATA", "/data"), ("CLAVIGER_CONFIG", path.to_str().unwrap())];
+        assert_eq!(load(&base[..1]).unwrap().domain, Some(PathBuf::from("/data/domain")));
+        assert_eq!(load(&base).unwrap().domain, Some(directory.path().join("keys/domain")));
+        let named = [&base[..], &[("CLAVIGER_DOMAIN", "/etc/claviger/domain")]].concat();
+        assert_eq!(load(&named).unwrap().domain, Some(PathBuf::from("/etc/claviger/domain")));
+    }
+
+    #[test]
+    fn memory_is_no_path_and_has_no_domain() {
+        let config = load(&[("CLAVIGER_TOKEN_DATA", "memory:")]).unwrap();
+        assert!(config.is_in_memory() && config.domain.is_none());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("claviger.toml");
+        fs::write(&path, "token-data = 'memory:'").unwrap();
+        assert!(load(&[("CLAVIGER_CONFIG", path.to_str().unwrap())]).unwrap().is_in_memory());
+        assert!(!load(&[("CLAVIGER_TOKEN_DATA", "./memory:x")]).unwrap().is_in_memory());
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod token;
 
 pub use audit::Tell;
 pub use call::MechanismCall;
+pub use claviger_store::backup::{Backup, Made, Opening, Restored};
 pub use claviger_store::{Cost, Examined, Finding, ObjectId, Quorum};
 pub use config::{Config, ConfigError};
 pub use handle::{ObjectHandle, SessionHandle, SlotId};

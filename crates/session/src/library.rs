@@ -1,10 +1,11 @@
 //! What C_Initialize makes: the slots with their tokens, and the sessions of this application. Not the one global
 //! that a C library needs; that is the border's.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use claviger_rules::{Error, MechanismType, Mode, Refusal, Role};
-use claviger_store::{Cost, Examined, Root};
+use claviger_store::{Cost, Examined, Root, Store};
 
 use crate::audit::{Audit, Tell};
 use crate::session::table::Sessions;
@@ -14,6 +15,7 @@ use crate::{
 
 /// The slots with their tokens, and the sessions of this application. All methods may be called from any thread.
 pub struct Library {
+    domain: Option<PathBuf>,
     slots: Vec<Slot>,
     sessions: Arc<Sessions>,
 }
@@ -39,7 +41,7 @@ pub struct Initialize<'a> {
 }
 
 impl Library {
-    /// Opens the configured slots; what is missing on disk is made.
+    /// Opens the configured slots; what is missing on disk is made. Tokens in memory begin uninitialised each time.
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used. A slot that cannot be used
@@ -54,19 +56,30 @@ impl Library {
     /// # Errors
     /// As [`Library::open`].
     pub fn open_and_tell(config: Config, tell: Tell) -> Result<Self> {
-        let root = Root::open(&config.token_data).map_err(fault::store)?;
+        let root =
+            if config.is_in_memory() { None } else { Some(Root::open(&config.token_data).map_err(fault::store)?) };
         let sessions = Arc::new(Sessions::new());
         let open = |slot: &u32| {
             let id = SlotId(u64::from(*slot));
             let open = || {
-                let store = root.slot(*slot).map_err(fault::store)?;
-                let audit = Audit::new(root.audit(*slot).map_err(fault::store)?, &config, tell)?;
+                let (store, audit) = match &root {
+                    Some(root) => on_disk(root, *slot, &config, tell)?,
+                    None => (Store::in_memory().map_err(fault::store)?, Audit::in_memory(&config, tell)),
+                };
                 Ok(Token::new(id, store, audit, config.defaults(), Arc::downgrade(&sessions)))
             };
             Slot { id, token: open().map(Arc::new) }
         };
         let slots = config.slots.iter().map(open).collect();
-        Ok(Self { slots, sessions })
+        Ok(Self { domain: config.domain, slots, sessions })
+    }
+
+    /// The file of the domain, which seals backups.
+    ///
+    /// # Errors
+    /// CKR_ARGUMENTS_BAD for tokens in memory that have none.
+    pub(crate) fn domain(&self) -> Result<&Path> {
+        self.domain.as_deref().ok_or(NO_DOMAIN)
     }
 
     /// The slots, by rising number. They never change while the library is open.
@@ -204,7 +217,7 @@ impl Library {
     }
 
     /// The token in `slot`, at the entry of a call.
-    fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
+    pub(crate) fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
         let slot = self.slots.iter().find(|found| found.id == slot);
         let slot = slot.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
         let token = slot.token.as_ref().map_err(|refusal| *refusal)?;
@@ -222,5 +235,14 @@ impl Library {
     }
 }
 
+/// Store and audit log of a slot in the directory.
+fn on_disk(root: &Root, slot: u32, config: &Config, tell: Tell) -> Result<(Store, Audit)> {
+    let store = root.slot(slot).map_err(fault::store)?;
+    let audit = Audit::new(root.audit(slot).map_err(fault::store)?, config, tell)?;
+    Ok((store, audit))
+}
+
+const NO_DOMAIN: Refusal =
+    Refusal::standard(Error::ArgumentsBad, "tokens in memory have no domain unless CLAVIGER_DOMAIN names its file");
 const UNKNOWN: Refusal = Refusal::standard(Error::SessionHandleInvalid, "no session has that handle");
 const CLOSED: Refusal = Refusal::standard(Error::SessionClosed, "another call closed the session at the same time");

@@ -55,6 +55,9 @@ pub enum Act {
     SetQuorum(Quorum),
     /// Change mode or settings.
     ChangeHeader(HeaderChange),
+    /// Back the token up, as it is when the last approval comes. Carried out by [`crate::Store::perform`] alone: who calls
+    /// it writes the file then.
+    Backup,
 }
 
 /// A security officer to be. Its PIN is stretched already and stored nowhere.
@@ -218,6 +221,7 @@ mod tests {
         assert_eq!(bytes(Act::SetQuorum(Quorum::new(2, 24).unwrap())), [6, 2, 24]);
         let header = HeaderChange { mode: Some(Mode::Enforce), max_pin_failures: None, cost: Some(Cost::Strong) };
         assert_eq!(bytes(Act::ChangeHeader(header)), [7, 1, 2, 0, 1, 2]);
+        assert_eq!(bytes(Act::Backup), [8]);
         let approvals = vec![Approval { user, reset: 7, at_s: 300 }];
         let row = Row { act: Act::DeleteUser(user), expires_s: 400, approvals };
         assert_eq!(postcard::to_stdvec(&row).unwrap(), [2, 5, 0x90, 0x03, 1, 5, 7, 0xac, 0x02]);

@@ -81,6 +81,7 @@ impl<'a> Desk<'a> {
             Act::ResetOfficer(new) => self.is_as_seen(new.user, new.reset),
             Act::SetQuorum(quorum) => self.within_reach(quorum.needed(), None),
             Act::ChangeHeader(change) => self.header.changed(change).map(drop),
+            Act::Backup => Ok(()),
         }
     }
 
@@ -205,6 +206,7 @@ impl Store {
             })?,
             Act::SetQuorum(quorum) => self.put_quorum(change, desk, *quorum)?,
             Act::ChangeHeader(new) => self.put_header(change, desk, keys, new, effects)?,
+            Act::Backup => Parts::default(),
         };
         if let Some(id) = id {
             act::remove(change, id)?;

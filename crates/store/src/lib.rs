@@ -53,6 +53,7 @@
 
 mod act;
 mod anchor;
+pub mod backup;
 mod counter;
 mod desk;
 mod error;

@@ -6,7 +6,7 @@
 //!
 //! Since a try counts while it is under way, many logins at once could fill the limit though all are
 //! right. So logins to one slot take turns, through a lock of their own; who waited [`PATIENCE`] in
-//! vain goes on without one, and risks no more than a `PinLocked` that the next right PIN undoes.
+//! vain is told so and has tried nothing.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::user::{self, Name, PinLock, Record, User};
 use crate::{Error, Result};
 
 /// How long a login waits for others.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A successful login.
 pub struct Login {
@@ -54,7 +54,7 @@ impl Store {
     /// is unknown here. Takes as long as the user's [`crate::Cost`] says.
     ///
     /// # Errors
-    /// `PinIncorrect` (counted), `PinLocked`, `Uninitialized`.
+    /// `PinIncorrect` (counted), `PinLocked`, `Uninitialized`; `Busy` when no turn came.
     pub fn login(&self, is_so: bool, name: &str, pin: &[u8]) -> Result<Login> {
         let _turn = self.login_turn()?;
         let tried = self.count(Who::Named(is_so, name))?;
@@ -82,11 +82,7 @@ impl Store {
         // A child of fork must not wait for a turn that a thread of its parent had.
         self.generation()?;
         let Some(logins) = &self.logins else { return Ok(None) };
-        match logins.wait_at_most(PATIENCE) {
-            Ok(turn) => Ok(Some(turn)),
-            Err(Error::Busy) => Ok(None),
-            Err(error) => Err(error),
-        }
+        logins.wait_at_most(PATIENCE).map(Some)
     }
 
     /// Counts a try against whoever it is.

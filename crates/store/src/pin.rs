@@ -63,11 +63,16 @@ pub(crate) fn check_length(pin: &[u8]) -> Result<()> {
 
 /// The key that opens a user's copy of the token key. Takes as long as `cost` says.
 pub(crate) fn stretch(pin: &[u8], salt: &[u8; SALT_LEN], cost: Cost) -> Result<SealKey> {
+    SealKey::new(&stretch_bytes(pin, salt, cost)?).map_err(|_| Error::Internal)
+}
+
+/// The bytes of such a key, to be mixed with others.
+pub(crate) fn stretch_bytes(pin: &[u8], salt: &[u8; SALT_LEN], cost: Cost) -> Result<Secret> {
     let (memory_kib, passes) = cost.parameters();
     let params = Params::new(memory_kib, passes, 1, Some(KEY_LEN)).map_err(|_| Error::Internal)?;
     let mut key = Secret::zeroed(KEY_LEN);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(pin, salt, key.expose_mut())
         .map_err(|_| Error::Internal)?;
-    SealKey::new(&key).map_err(|_| Error::Internal)
+    Ok(key)
 }

@@ -213,7 +213,8 @@ impl Store {
     /// Approves the pending act `id`, whose content has this `digest`, and does it if that was the last approval needed.
     ///
     /// # Errors
-    /// `ActUnknown`; `Conflict` when it has another content; otherwise as [`Store::perform`].
+    /// `ActUnknown`; `Conflict` when it has another content; `ActNeeded` for the last approval of a backup, which
+    /// [`Store::perform`] takes; otherwise as [`Store::perform`].
     pub fn approve(
         &self,
         keys: &Keys,
@@ -235,6 +236,9 @@ impl Store {
             }
             let step = desk.add(&mut row, keys, Some(id));
             if desk.is_enough(&row) {
+                if row.act == Act::Backup {
+                    return Err(Error::ActNeeded);
+                }
                 return self.carry_out(change, &desk, keys, Some(id), &row.act, effects);
             }
             desk.keep(change, id, &row)?;

@@ -72,7 +72,7 @@ impl Frame {
         }
     }
 
-    fn bytes(self) -> [u8; FRAME_LEN] {
+    pub(crate) fn bytes(self) -> [u8; FRAME_LEN] {
         let mut bytes = [0; FRAME_LEN];
         let [format, flags, version @ ..] = &mut bytes;
         (*format, *flags, *version) = (FORMAT, self.flags, self.version.to_be_bytes());

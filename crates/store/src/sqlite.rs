@@ -198,7 +198,10 @@ impl Shared {
             None => connect(&self.database)?,
         };
         let result = work(&mut connection);
-        if !matches!(result, Err(Error::Io | Error::Internal | Error::Damaged | Error::Busy)) {
+        if !matches!(
+            result,
+            Err(Error::Io | Error::Internal | Error::Damaged | Error::Busy | Error::Denied | Error::Full)
+        ) {
             *slot = Some(connection);
         }
         result

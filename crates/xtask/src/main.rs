@@ -61,10 +61,44 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Let eight processes use one token at once, four log in, and some give wrong PINs.
+    Processes {
+        /// Arguments of the run: `--count 250`, `--logins 200`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Kill writers at random moments while others write, and look what is there.
+    Kill {
+        /// Arguments of the run: `--count 200`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Fork a busy program, whose children work while it goes on.
+    Forks {
+        /// Arguments of the run: `--count 100`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Cut the power at every point of a workload, below the database engine, and open what is left.
+    Cut {
+        /// Arguments of the run: `--images 10000`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Let one file call after another fail, and look whether the token and the process survive it.
+    Faults {
+        /// Arguments of the run: `--stride 10`, `--first N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Change a token's files, a byte or a row at a time: all of it is as before, or refused.
+    Flip {
+        /// Arguments of the run: `--every 500`, `--only attacks`, `--seed N`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
-    /// Run the test of forking programs.
-    Fork,
 }
 
 fn main() -> ExitCode {
@@ -78,8 +112,13 @@ fn main() -> ExitCode {
         Chore::Attacks { arguments } => steps::attack(&workspace, &arguments),
         Chore::Prove { arguments } => steps::prove(&workspace, &arguments),
         Chore::Sequences { arguments } => steps::sequences(&workspace, &arguments),
+        Chore::Processes { arguments } => steps::endurance(&workspace, "processes", &arguments),
+        Chore::Kill { arguments } => steps::endurance(&workspace, "kill", &arguments),
+        Chore::Forks { arguments } => steps::endurance(&workspace, "forks", &arguments),
+        Chore::Cut { arguments } => steps::faults(&workspace, "cut", &arguments),
+        Chore::Faults { arguments } => steps::faults(&workspace, "inject", &arguments),
+        Chore::Flip { arguments } => steps::flip(&workspace, &arguments),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
-        Chore::Fork => steps::named(&workspace, &["fork".to_owned()]),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

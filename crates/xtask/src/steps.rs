@@ -24,8 +24,6 @@ enum When {
     Always,
     /// Not with `--quick`.
     Full,
-    /// Only by its name: another step covers it.
-    Named,
 }
 
 macro_rules! steps {
@@ -53,8 +51,13 @@ steps! {
     "attacks-standard" Full    "the marked attacks succeed in standard"        |w| attacks(w, "standard");
     "attacks-softhsm"  Full    "the attacks run against another library"       attacks_on_another;
     "sequences"        Full    "random calls answer as the rules say and reveal nothing"  |w| sequences(w, &["--count".to_owned(), "500".to_owned()]);
+    "cut"              Full    "a power cut at any point leaves the token before or after a call"  |w| faults(w, "cut", &["--images".to_owned(), "300".to_owned()]);
+    "faults"           Full    "a failing disk harms neither the token nor the process"  |w| faults(w, "inject", &["--stride".to_owned(), "120".to_owned()]);
+    "flip"             Full    "a token with changed files says the truth or nothing"  |w| flip(w, &["--every", "1500", "--attacks-every", "10"].map(str::to_owned));
     "clients"          Full    "unmodified programs work with the library"     clients;
-    "fork"             Named   "programs that fork while they use a token"     fork;
+    "processes"        Full    "many processes at one token lose nothing and see all"  |w| endurance(w, "processes", &["--logins".to_owned(), "50".to_owned()]);
+    "kill"             Full    "killed writers leave each call done or not done"  |w| endurance(w, "kill", &["--count".to_owned(), "100".to_owned()]);
+    "forks"            Full    "programs that fork while they use a token"     |w| endurance(w, "forks", &[]);
 }
 
 /// Runs every step, or those that need no release build.
@@ -62,7 +65,6 @@ pub(crate) fn all(workspace: &Workspace, quick: bool) -> Outcome {
     let wanted = |step: &&Step| match step.when {
         When::Always => true,
         When::Full => !quick,
-        When::Named => false,
     };
     sequence(workspace, STEPS.iter().filter(wanted))
 }
@@ -153,6 +155,27 @@ pub(crate) fn sequences(workspace: &Workspace, arguments: &[String]) -> Outcome 
     run(under_test(workspace, sequences.args(arguments)))
 }
 
+/// Many processes at one token: a scene with its arguments, without any in full size.
+pub(crate) fn endurance(workspace: &Workspace, scene: &str, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut endurance = Command::new(workspace.release("endurance"));
+    run(under_test(workspace, endurance.arg(scene).args(arguments)))
+}
+
+/// Power cuts (`cut`) or failing file calls (`inject`) under the library, with these arguments: without any, the full run.
+pub(crate) fn faults(workspace: &Workspace, what: &str, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut faults = Command::new(workspace.release("faults"));
+    run(under_test(workspace, faults.arg(what).args(arguments)))
+}
+
+/// Changes a token's files and looks what the library then says, with these arguments: without any, at every byte.
+pub(crate) fn flip(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    workspace.build()?;
+    let mut flip = Command::new(workspace.release("flip"));
+    run(under_test(workspace, flip.args(arguments)))
+}
+
 /// Nothing is expected of the other library but that the suite gets to its end.
 fn attacks_on_another(workspace: &Workspace) -> Outcome {
     tools::provide_packages(workspace, &["softhsm2"])?;
@@ -196,8 +219,4 @@ fn client_scripts(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
         return Err(format!("{} holds no script: no client was tried.", directory.display()));
     }
     Ok(scripts)
-}
-
-fn fork(workspace: &Workspace) -> Outcome {
-    run(&mut tests(workspace, &["--package", "claviger-store", "--test", "fork"]))
 }

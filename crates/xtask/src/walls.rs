@@ -7,14 +7,16 @@ use serde_json::Value;
 
 use crate::workspace::{Outcome, Workspace, output};
 
-/// Where `unsafe` may stand: the C interface, the mapping that processes share, and the harness that speaks C.
-const UNSAFE: [&str; 6] = [
+/// Where `unsafe` may stand: the C interface, the mapping that processes share, the harness that speaks C, and the shim that
+/// shadows the C library's file calls.
+const UNSAFE: [&str; 7] = [
     "crates/pkcs11/src/functions",
     "crates/pkcs11/src/marshal",
     "crates/store/src/counter.rs",
     "crates/store/src/fork.rs",
     "conformance/src/module",
     "conformance/src/raw",
+    "conformance/faults/src/shim",
 ];
 
 /// Where rules may be switched off: where the switch is, and in the checker.
@@ -24,7 +26,7 @@ const SWITCH: [&str; 2] = ["crates/rules/src/rulebook.rs", "crates/prove"];
 const TESTS: [&str; 2] = ["/tests/", "/examples/"];
 
 /// What each crate may depend on within the workspace, from the bottom up.
-const DIRECTION: [(&str, &[&str]); 12] = [
+const DIRECTION: [(&str, &[&str]); 15] = [
     ("claviger-crypto", &[]),
     ("claviger-rules", &["claviger-crypto"]),
     ("claviger-prove", &["claviger-rules"]),
@@ -34,7 +36,10 @@ const DIRECTION: [(&str, &[&str]); 12] = [
     ("claviger-pkcs11", &["claviger-crypto", "claviger-rules", "claviger-store", "claviger-session"]),
     ("claviger", &["claviger-crypto", "claviger-rules", "claviger-audit", "claviger-session"]),
     ("claviger-conformance", &[]),
+    ("claviger-endurance", &["claviger-conformance"]),
+    ("claviger-flip", &["claviger-audit", "claviger-conformance", "claviger-session", "claviger-store"]),
     ("claviger-sequences", &["claviger-conformance", "claviger-crypto", "claviger-rules"]),
+    ("claviger-faults", &["claviger-conformance"]),
     ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules", "claviger-session"]),
     ("xtask", &["claviger-conformance", "claviger-crypto"]),
 ];

@@ -4,6 +4,7 @@
 //! this process up to it. All sessions of the application share one login. No lock of this file is held while a PIN
 //! is stretched, and none while another is asked for, but for `catching_up`, which comes first.
 
+mod backup;
 mod login;
 mod name;
 mod pin;

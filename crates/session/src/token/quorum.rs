@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use claviger_audit::Kind;
 use claviger_rules::tighten::Tightened;
 use claviger_rules::{AttributeType, Error, Filed, Mode, Refusal, Rule, Template, UserId, Value};
-use claviger_store::Error::Conflict;
+use claviger_store::Error::{ActNeeded, Conflict};
 use claviger_store::{Act, ActId, Change, Effects, Fallen, ObjectId, Outcome, Pending, Quorum, Step, Withdrawn};
 
 use super::wording::Wording;
@@ -202,6 +202,7 @@ impl Token {
         let work = self.foresee_pending(caller, &officer, &pending)?;
         let outcome = match self.store.approve(&officer.keys, id, &pending.digest, work.effects(), now_s()) {
             Err(Conflict) => return Ok(None),
+            Err(ActNeeded) => return Err(BY_ITS_COMMAND),
             outcome => outcome.map_err(fault::store)?,
         };
         self.refresh()?;
@@ -261,9 +262,11 @@ impl Token {
             Act::Retire { object, .. } => self.trusting(caller, *object, false),
             Act::DeleteUser(user) => self.parting(officer, *user),
             Act::ChangeHeader(change) => self.tightening(officer, change.mode),
-            Act::CreateOfficer(_) | Act::UnlockOfficer { .. } | Act::ResetOfficer(_) | Act::SetQuorum(_) => {
-                Ok(Work::NONE)
-            }
+            Act::CreateOfficer(_)
+            | Act::UnlockOfficer { .. }
+            | Act::ResetOfficer(_)
+            | Act::SetQuorum(_)
+            | Act::Backup => Ok(Work::NONE),
         }
     }
 
@@ -316,7 +319,7 @@ impl Token {
 }
 
 /// Every act passes here once its transaction is over: what the log hears of it as an act of the quorum.
-fn concluded(caller: &Caller<'_>, wording: &Wording, outcome: Outcome) -> Result<()> {
+pub(super) fn concluded(caller: &Caller<'_>, wording: &Wording, outcome: Outcome) -> Result<()> {
     match outcome {
         Outcome::Done { act, .. } => {
             act.iter().for_each(|id| wording.tell_pending(caller, Kind::QuorumDone, id.0));
@@ -344,7 +347,7 @@ const fn fell(fallen: Fallen) -> Refusal {
 }
 
 /// The time, in seconds since 1970 UTC.
-fn now_s() -> u64 {
+pub(super) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -354,6 +357,11 @@ const ALREADY: Refusal = Refusal::new(
     Error::ActionProhibited,
     Rule::Quorum,
     "this security officer has approved the act before; it takes others",
+);
+const BY_ITS_COMMAND: Refusal = Refusal::new(
+    Error::ActionProhibited,
+    Rule::Quorum,
+    "the last approval of a backup is given with `claviger backup --to FILE`, which writes the file",
 );
 const DAMAGED: Refusal =
     Refusal::new(Error::DeviceError, Rule::Quorum, "the record of the act is damaged; withdraw it and file it again");

@@ -97,6 +97,7 @@ impl Token {
                 let does = policy(change);
                 Wording::new("change-policy", kind, does.clone()).detail(does)
             }
+            Act::Backup => Wording::new("backup", Kind::BackedUp, "back up the whole token".to_owned()),
         })
     }
 
