@@ -114,7 +114,8 @@ impl Store {
             None if users.damaged => Err(Error::Damaged),
             None => {
                 let decoy = Record::get(view, &self.device, header.token, Record::DECOY);
-                Ok((Record::DECOY, decoy.map_err(|_| Error::Damaged)?))
+                let missing = |error| if error == Error::UserUnknown { Error::Damaged } else { error };
+                Ok((Record::DECOY, decoy.map_err(missing)?))
             }
         }
     }
