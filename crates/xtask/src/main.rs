@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod demo;
+mod fuzz;
 mod paths;
 mod screen;
 mod steps;
@@ -97,6 +98,18 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
+    /// Measure tokens of 10 to 100,000 objects, and SoftHSM at 1,000.
+    Scale {
+        /// Arguments of the run: `--sizes 10,1000`, `--runs 5`; `--help` shows all.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<String>,
+    },
+    /// Feed any bytes to what decodes records and objects, guided by coverage.
+    Fuzz {
+        /// For so many seconds each.
+        #[arg(long, default_value_t = 300)]
+        seconds: u32,
+    },
     /// Run the conformance tests against the release library.
     Conformance,
 }
@@ -118,6 +131,8 @@ fn main() -> ExitCode {
         Chore::Cut { arguments } => steps::faults(&workspace, "cut", &arguments),
         Chore::Faults { arguments } => steps::faults(&workspace, "inject", &arguments),
         Chore::Flip { arguments } => steps::flip(&workspace, &arguments),
+        Chore::Scale { arguments } => steps::scale(&workspace, &arguments),
+        Chore::Fuzz { seconds } => fuzz::all(&workspace, seconds),
         Chore::Conformance => steps::named(&workspace, &["conformance".to_owned()]),
     };
     match outcome {

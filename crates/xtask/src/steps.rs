@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::workspace::{Outcome, Workspace, output, run};
-use crate::{paths, screen, tables, tools, walls};
+use crate::{fuzz, paths, screen, tables, tools, walls};
 
 /// One thing that is checked.
 struct Step {
@@ -54,6 +54,8 @@ steps! {
     "cut"              Full    "a power cut at any point leaves the token before or after a call"  |w| faults(w, "cut", &["--images".to_owned(), "300".to_owned()]);
     "faults"           Full    "a failing disk harms neither the token nor the process"  |w| faults(w, "inject", &["--stride".to_owned(), "120".to_owned()]);
     "flip"             Full    "a token with changed files says the truth or nothing"  |w| flip(w, &["--every", "1500", "--attacks-every", "10"].map(str::to_owned));
+    "fuzz"             Full    "no bytes harm the decoders of records and objects"  |w| fuzz::all(w, 15);
+    "scale"            Full    "tokens of 10 and of 1,000 objects, measured"       |w| scale(w, &["--sizes", "10,1000", "--runs", "3"].map(str::to_owned));
     "clients"          Full    "unmodified programs work with the library"     clients;
     "processes"        Full    "many processes at one token lose nothing and see all"  |w| endurance(w, "processes", &["--logins".to_owned(), "50".to_owned()]);
     "kill"             Full    "killed writers leave each call done or not done"  |w| endurance(w, "kill", &["--count".to_owned(), "100".to_owned()]);
@@ -174,6 +176,14 @@ pub(crate) fn flip(workspace: &Workspace, arguments: &[String]) -> Outcome {
     workspace.build()?;
     let mut flip = Command::new(workspace.release("flip"));
     run(under_test(workspace, flip.args(arguments)))
+}
+
+/// Measures tokens of many sizes and the other library, with these arguments: without any, up to 100,000 objects.
+pub(crate) fn scale(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    tools::provide_packages(workspace, &["softhsm2"])?;
+    workspace.build()?;
+    let mut scale = Command::new(workspace.release("scale"));
+    run(under_test(workspace, scale.args(arguments)))
 }
 
 /// Nothing is expected of the other library but that the suite gets to its end.

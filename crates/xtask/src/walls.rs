@@ -26,7 +26,7 @@ const SWITCH: [&str; 2] = ["crates/rules/src/rulebook.rs", "crates/prove"];
 const TESTS: [&str; 2] = ["/tests/", "/examples/"];
 
 /// What each crate may depend on within the workspace, from the bottom up.
-const DIRECTION: [(&str, &[&str]); 15] = [
+const DIRECTION: [(&str, &[&str]); 16] = [
     ("claviger-crypto", &[]),
     ("claviger-rules", &["claviger-crypto"]),
     ("claviger-prove", &["claviger-rules"]),
@@ -38,6 +38,7 @@ const DIRECTION: [(&str, &[&str]); 15] = [
     ("claviger-conformance", &[]),
     ("claviger-endurance", &["claviger-conformance"]),
     ("claviger-flip", &["claviger-audit", "claviger-conformance", "claviger-session", "claviger-store"]),
+    ("claviger-scale", &["claviger-conformance"]),
     ("claviger-sequences", &["claviger-conformance", "claviger-crypto", "claviger-rules"]),
     ("claviger-faults", &["claviger-conformance"]),
     ("claviger-benches", &["claviger-conformance", "claviger-crypto", "claviger-rules", "claviger-session"]),
