@@ -100,6 +100,8 @@ fn what_was_there_is_there_again_on_another_device() {
     assert_eq!(store.users().unwrap(), desk.token.store.users().unwrap());
     assert_eq!(store.users().unwrap()[1].failures, 1);
 
+    assert!(store.generation().unwrap() > desk.token.store.generation().unwrap());
+
     drop(store);
     let store = open(dir.path());
     let app = store.login(false, "app1", PIN).unwrap().keys;
@@ -109,8 +111,8 @@ fn what_was_there_is_there_again_on_another_device() {
     assert_eq!(loaded.objects[1].version, version);
     assert!(loaded.damaged.is_empty());
     // Ids go on where they were.
-    let (next, _) = make(&store, Author::User(&app), true, b"new");
-    assert!(next > private);
+    let (next, later) = make(&store, Author::User(&app), true, b"new");
+    assert!(next > private && later > version);
     store.commit(Author::User(&app), &[replace(private, version, b"changed")]).unwrap();
 }
 
