@@ -129,7 +129,8 @@ struct Stored {
     protected: String,
     open: String,
     trusted: String,
-    untampered: Vec<u8>,
+    /// The files of the slot that belong together, as they were.
+    untampered: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// Where an object stands in the store, and its sealed record.
@@ -154,7 +155,9 @@ fn stored(arena: &Arena<'_>) -> Result<Stored, Stop> {
     scene("C_Finalize", arena.token.module.finalize())?;
     // What stands in the log goes into the database, which is then one file.
     files(&path, |store| store.pragma_update(None, "wal_checkpoint", "TRUNCATE"))?;
-    let untampered = scene("reading the store", std::fs::read(&path).map_err(|_| Rv(CKR_DEVICE_ERROR)))?;
+    let files = [path.clone(), path.with_file_name("anchor")];
+    let untampered = files.into_iter().map(|file| Ok((file.clone(), std::fs::read(file)?))).collect();
+    let untampered = scene("reading the store", untampered.map_err(|_: std::io::Error| Rv(CKR_DEVICE_ERROR)))?;
     Ok(Stored { path, protected, open, trusted, untampered })
 }
 
@@ -171,7 +174,8 @@ impl Stored {
             name.push(more);
             let _ = std::fs::remove_file(name);
         }
-        scene("restoring the store", std::fs::write(&self.path, &self.untampered).map_err(|_| Rv(CKR_DEVICE_ERROR)))
+        let restored = self.untampered.iter().try_for_each(|(file, bytes)| std::fs::write(file, bytes));
+        scene("restoring the store", restored.map_err(|_| Rv(CKR_DEVICE_ERROR)))
     }
 
     /// Every object's key in the store, with its record.
@@ -228,7 +232,11 @@ impl Stored {
         let session = arena.token.module.open_session(arena.token.slot, CKF_SERIAL_SESSION);
         let trusted = session.and_then(|session| {
             session.login(CKU_USER, &arena.token.users.user)?;
-            let found = session.find(&attrs![CKA_LABEL => &self.trusted])?;
+            let found = match session.find(&attrs![CKA_LABEL => &self.trusted]) {
+                // Its record is not believed.
+                Err(Rv(CKR_DEVICE_ERROR)) => Vec::new(),
+                found => found?,
+            };
             found.first().map_or(Ok(false), |key| session.flag(*key, CKA_TRUSTED))
         });
         scene("C_Finalize", arena.token.module.finalize())?;
@@ -330,15 +338,10 @@ fn deleted(arena: &Arena<'_>) -> Ended {
             return stored.end(arena, evidence(format_args!("with a record deleted, {wrong}")));
         }
     }
-    stored.end(
-        arena,
-        harmless(
-            "records deleted one after another: what is left is as it was; the loss is not noticed (docs/THREATS.md)",
-        ),
-    )
+    stored.end(arena, harmless("records deleted one after another: what is left is as it was, and the loss is noticed"))
 }
 
-/// The record of kT from before it was retired. The format promises nothing here, and says so.
+/// The record of kT from before it was retired.
 fn put_back(arena: &Arena<'_>) -> Ended {
     let stored = stored(arena)?;
     let before = stored.objects()?;
@@ -356,13 +359,8 @@ fn put_back(arena: &Arena<'_>) -> Ended {
     let wrong = stored.look(arena)?;
     let ended = match wrong {
         Some(wrong) => evidence(format_args!("with older records put back, {wrong}")),
-        None => harmless(match stored.is_trusted(arena)? {
-            true => {
-                "older records put back weaken no key that is protected; but a retired key is trusted again, which is not \
-                 noticed: whoever writes to the directory can do that (docs/THREATS.md)"
-            }
-            false => "older records put back change nothing",
-        }),
+        None if stored.is_trusted(arena)? => evidence("with older records put back, a retired key is trusted again"),
+        None => harmless("older records put back are refused: a retired key is not trusted again"),
     };
     stored.end(arena, ended)
 }
