@@ -156,8 +156,9 @@ fn stored(arena: &Arena<'_>) -> Result<Stored, Stop> {
     // What stands in the log goes into the database, which is then one file.
     files(&path, |store| store.pragma_update(None, "wal_checkpoint", "TRUNCATE"))?;
     let files = [path.clone(), path.with_file_name("anchor")];
-    let untampered = files.into_iter().map(|file| Ok((file.clone(), std::fs::read(file)?))).collect();
-    let untampered = scene("reading the store", untampered.map_err(|_: std::io::Error| Rv(CKR_DEVICE_ERROR)))?;
+    let read = |file: PathBuf| std::fs::read(&file).map(|bytes| (file, bytes));
+    let untampered = files.into_iter().map(read).collect::<std::io::Result<_>>();
+    let untampered = scene("reading the store", untampered.map_err(|_| Rv(CKR_DEVICE_ERROR)))?;
     Ok(Stored { path, protected, open, trusted, untampered })
 }
 
