@@ -25,7 +25,10 @@ pub(crate) fn calm(facts: &mut Facts, config: &Config) {
         Err(refusal) => facts.refuse("calm mode", refusal.error),
     }
     match library.users(slot) {
-        Ok(users) => facts.note("calm users", format!("{users:?}")),
+        Ok(users) => {
+            facts.note("calm users", "CKR_OK");
+            users.iter().for_each(|user| facts.note(format!("calm user {}", user.name), format!("{user:?}")));
+        }
         Err(refusal) => facts.refuse("calm users", refusal.error),
     }
     drop(library);

@@ -75,7 +75,10 @@ fn objects(facts: &mut Facts, session: &Session<'_>, whose: &str) {
             facts.note(format!("{name} twice"), "yes");
         }
         match attributes(session, object) {
-            Ok(text) => facts.note(&name, text),
+            Ok(values) => {
+                facts.note(&name, "CKR_OK");
+                values.into_iter().for_each(|(attribute, value)| facts.note(format!("{name} {attribute}"), value));
+            }
             Err(rv) => facts.refuse(&name, rv),
         }
         match computes(session, object) {
@@ -91,18 +94,23 @@ fn name_of(session: &Session<'_>, object: Object) -> Result<String, Rv> {
     Ok(format!("{:?} of class {}", String::from_utf8_lossy(&label), session.number(object, CKA_CLASS)?))
 }
 
-/// Every attribute, in one call.
-fn attributes(session: &Session<'_>, object: Object) -> Result<String, Rv> {
+/// Every attribute, in one call. A user whose record is damaged has no name that could be told: then an owner is empty.
+fn attributes(session: &Session<'_>, object: Object) -> Result<Vec<(&'static str, String)>, Rv> {
     let asked: Vec<_> = ATTRIBUTES.iter().map(|(_, kind)| (*kind, Some(ROOM))).collect();
     let mut answers = RawAnswers::asking(&asked);
     match session.attribute_values_into(object, &mut answers) {
         Ok(()) | Err(Rv(CKR_ATTRIBUTE_SENSITIVE | CKR_ATTRIBUTE_TYPE_INVALID)) => {}
         Err(rv) => return Err(rv),
     }
-    let told = ATTRIBUTES.iter().zip(answers.values());
-    let told = told.filter_map(|((name, _), value)| Some(format!("{name}={}", hex::encode(value?))));
-    Ok(told.collect::<Vec<_>>().join(" "))
+    let told = ATTRIBUTES.iter().zip(answers.values()).filter_map(|((name, kind), value)| {
+        let value = value.filter(|value| !NAMES.contains(kind) || !value.is_empty())?;
+        Some((*name, hex::encode(value)))
+    });
+    Ok(told.collect())
 }
+
+/// The attributes that are names of users.
+const NAMES: [CK_ATTRIBUTE_TYPE; 2] = [CKA_CLAVIGER_OWNER, CKA_CLAVIGER_SHARED_WITH];
 
 /// What the key's value makes of known data: the same for the same key. `None` where nothing can be asked of it.
 fn computes(session: &Session<'_>, object: Object) -> Result<Option<String>, Rv> {

@@ -95,8 +95,9 @@ impl Scene {
 }
 
 /// A portrait that shows nothing could not be wrong. What must be in it:
-const SHOWN: [&str; 14] = [
-    "calm users",
+const SHOWN: [&str; 15] = [
+    "calm user app2",
+    "so \"trusted\" of class 4 CKA_TRUSTED",
     "calm audit",
     "calm mode",
     "app1 \"trusted\" of class 4 computes",
