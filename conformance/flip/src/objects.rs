@@ -39,10 +39,13 @@ pub(crate) fn through_c(facts: &mut Facts, module: &Module, look: Look) {
     if facts.try_note("calm C_Initialize", module.initialize_null()).is_none() {
         return;
     }
-    let info =
-        module.token_info(SLOT).map(|info| format!("{:?} {:?} {:#x}", info.label, info.serialNumber, info.flags));
-    match info {
-        Ok(text) => facts.note("calm C_GetTokenInfo", text),
+    match module.token_info(SLOT) {
+        Ok(info) => {
+            facts.note("calm C_GetTokenInfo", format!("{:?} {:?}", info.label, info.serialNumber));
+            // A flag that speaks of users who cannot be read is left out; none may be there that was not.
+            let flags = (0..CK_FLAGS::BITS).filter(|bit| info.flags >> bit & 1 == 1);
+            flags.for_each(|bit| facts.note(format!("calm flag {bit}"), "set"));
+        }
         Err(rv) => facts.refuse("calm C_GetTokenInfo", rv),
     }
     let session = module.open_session(SLOT, CKF_SERIAL_SESSION | CKF_RW_SESSION);
