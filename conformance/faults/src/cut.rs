@@ -152,8 +152,9 @@ impl Record {
     }
 
     /// Every image that differs from all others, or from all others of the same call.
-    fn images(&self, seed: u64, lying: bool) -> Result<Found, String> {
-        let (mut disk, mut dice) = (self.disk(), Rng::with_seed(seed));
+    fn images(&self, arguments: &Cut, lying: bool) -> Result<Found, String> {
+        let (mut disk, mut dice) = (self.disk(), Rng::with_seed(arguments.seed));
+        let most = (arguments.images / IMAGES_OF_A_POINT).clamp(LEAST_POINTS, MOST_POINTS);
         let (mut found, mut known, lengths) = (Found::default(), BTreeSet::new(), self.lengths());
         let (mut call, mut when) = (0, When::During);
         for (frame, entry) in self.frames.iter().enumerate() {
@@ -169,7 +170,7 @@ impl Record {
             };
             found.points += 1;
             let length = lengths.get(&call).copied().unwrap_or(0);
-            if did == Did::Change && dice.usize(..length.max(1)) >= MOST_POINTS {
+            if did == Did::Change && dice.usize(..length.max(1)) >= most {
                 continue;
             }
             found.tried += 1;
@@ -197,8 +198,10 @@ impl Record {
     }
 }
 
-/// A call with more cut points is tried at about so many of them.
+/// A call with more cut points than that is tried at about so many of them: fewer where few images are wanted.
 const MOST_POINTS: usize = 200;
+const LEAST_POINTS: usize = 25;
+const IMAGES_OF_A_POINT: usize = 20;
 
 /// The images there are.
 #[derive(Default)]
@@ -236,7 +239,7 @@ impl Urn {
 }
 
 fn open_images(record: &Record, arguments: &Cut, lying: bool) -> Result<Tally, String> {
-    let Found { points, tried, differ, urns } = record.images(arguments.seed, lying)?;
+    let Found { points, tried, differ, urns } = record.images(arguments, lying)?;
     let images = sample(urns, arguments);
     let opened = images.len();
     let started = Instant::now();
