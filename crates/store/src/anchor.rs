@@ -60,6 +60,13 @@ impl Anchor {
         let _ = file.write_all_at(&self.place(generation), at);
     }
 
+    /// Whether one of its two places does not verify: a torn write, or an edit. The next change but one mends it.
+    pub(crate) fn is_torn(&self) -> bool {
+        let Ok(bytes) = fs::read(&self.path) else { return false };
+        let places = [bytes.get(..PLACE), bytes.get(PLACE..)];
+        places.into_iter().filter(|place| place.and_then(|place| self.read(place)).is_some()).count() == 1
+    }
+
     /// The least generation that the database can be at; `None` when there is no file, or not one that says anything.
     pub(crate) fn least(&self) -> Result<Option<u64>> {
         let bytes = match fs::read(&self.path) {

@@ -1,13 +1,16 @@
-//! Looking for damage: everything in a slot, row by row, against the tree and its seals. For `claviger doctor`.
+//! Looking for damage: everything in a slot, row by row, against the tree and its seals. For `claviger doctor`. What can
+//! be told without opening the slot is in [`crate::slot_files`].
 
+use claviger_crypto::seal::SealKey;
 use claviger_rules::UserId;
 
 use crate::act::ActId;
 use crate::header::Header;
 use crate::object::{self, Author, ObjectId};
-use crate::record::{self, Frame, Place};
-use crate::storage::{self, Scan, Storage as _, Table, View};
+use crate::record::{self, Frame, Place, TokenId};
+use crate::storage::Table;
 use crate::store::Store;
+use crate::tree::Seen;
 use crate::{Error, Result};
 
 /// Something in a slot that is not what it must be.
@@ -21,9 +24,16 @@ pub enum Finding {
     Act(ActId),
     /// A part of the index: some objects are not found by their names.
     Index,
-    /// The header or the counters: the whole token.
+    /// A page of the tree. All rows of the table from the first number to the last are refused, those that were deleted
+    /// among them.
+    Page(Table, u64, u64),
+    /// The list of what each change changed has a gap, or a row that does not open.
+    Log,
+    /// The engine cannot read the table to its end.
+    Torn(Table),
+    /// The header, the counters or the tree's root: the whole token.
     Token(Error),
-    /// Rows that nobody knows of, in some table. They are passed over.
+    /// Rows that nobody knows of, in all tables. They are passed over.
     Unknown(u64),
 }
 
@@ -32,81 +42,114 @@ pub enum Finding {
 pub struct Examined {
     /// How many records were looked at.
     pub records: u64,
-    /// How many of them are private, and were not opened for want of a login.
+    /// How many of them are sealed under a key that there is not: private ones for want of a login, all where the header
+    /// does not open. They were compared with the tree alone.
     pub closed: u64,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
 
 impl Store {
-    /// Looks at every record of the slot. Private ones are compared with the tree alone, unless `author` has keys.
+    /// Looks at every record of the slot. Private ones are compared with the tree alone, unless `author` has keys: the tree
+    /// does not notice when the middle of a record was changed, its seal does.
     ///
     /// # Errors
     /// Those of the engine. Damage is no error: it is what is looked for.
     pub fn examine(&self, author: Option<Author<'_>>) -> Result<Examined> {
-        let mut examined = Examined::default();
-        let looked = storage::read(&self.storage, |view| self.look(view, author, &mut examined));
-        match looked {
-            Ok(()) => examined.findings.extend(self.unknown()?),
-            Err(error @ (Error::Damaged | Error::RolledBack | Error::NewerFormat)) => {
-                examined.findings.push(Finding::Token(error));
-            }
+        let mut look =
+            Look { device: &self.device, author, token: None, unknown: 0, log: None, examined: Examined::default() };
+        match self.storage.survey(&mut |seen| look.at(seen)) {
+            Ok(generation) => look.end(generation),
+            Err(error @ (Error::Damaged | Error::RolledBack | Error::NewerFormat)) => look.find(Finding::Token(error)),
             Err(error) => return Err(error),
         }
-        Ok(examined)
+        Ok(look.examined)
     }
+}
 
-    fn look(&self, view: &dyn View, author: Option<Author<'_>>, examined: &mut Examined) -> Result<()> {
-        let Some(header) = Header::find(view, &self.device)? else { return Ok(()) };
-        let seal = author.and_then(Author::keys).filter(|keys| keys.token == header.token).map(|keys| &keys.seal);
-        for table in Table::ALL.iter().copied().filter(|table| table.is_in_tree()) {
-            view.scan(table, &[], &mut |key, record| {
-                examined.records += 1;
-                let is_header = table == Table::Meta && key == Header::KEY;
-                let place = if is_header { Header::PLACE } else { Place { token: header.token, table, key } };
-                let sealer = match Frame::parse(record) {
-                    Ok((frame, _)) if frame.is_private() => seal,
-                    _ => Some(&*self.device),
-                };
-                match sealer {
-                    Some(sealer) if record::open(sealer, &place, record).is_err() => {
-                        examined.findings.push(finding(table, key)?);
-                    }
-                    Some(_) => {}
-                    None => examined.closed += 1,
-                }
-                Ok(Scan::More)
-            })?;
+/// A look under way.
+struct Look<'a> {
+    device: &'a SealKey,
+    author: Option<Author<'a>>,
+    /// Known once the header was read, which comes first.
+    token: Option<TokenId>,
+    unknown: u64,
+    /// The newest row of the log, as long as there was no gap.
+    log: Option<u64>,
+    examined: Examined,
+}
+
+impl Look<'_> {
+    fn at(&mut self, seen: Seen<'_>) -> Result<()> {
+        match seen {
+            Seen::Row(Table::Log, key, record) => self.log_row(key, record),
+            Seen::Row(table, key, record) => self.row(table, key, record)?,
+            Seen::Page(table, (first, last)) => self.find(Finding::Page(table, first, last)),
+            Seen::Torn(table) => self.find(Finding::Torn(table)),
+            Seen::Unknown(rows) => self.unknown += rows,
         }
         Ok(())
     }
 
-    /// Rows that the engine has and the tree does not know.
-    fn unknown(&self) -> Result<Option<Finding>> {
-        let count = |storage: &dyn storage::Storage| {
-            storage::read(storage, |view| {
-                let mut rows = 0_u64;
-                for table in Table::ALL.iter().filter(|table| table.is_in_tree()) {
-                    view.scan(*table, &[], &mut |_, _| {
-                        rows += 1;
-                        Ok(Scan::More)
-                    })?;
-                }
-                Ok((view.generation(), rows))
-            })
-        };
-        // Both counts of one state: somebody may write in between.
-        for _ in 0..8 {
-            let ((before, all), (after, known)) = (count(self.storage.below())?, count(&self.storage)?);
-            if before == after && before == self.storage.generation()? {
-                return Ok(all.checked_sub(known).filter(|more| *more != 0).map(Finding::Unknown));
-            }
+    /// The same is not said twice in a row.
+    fn find(&mut self, finding: Finding) {
+        if self.examined.findings.last() != Some(&finding) {
+            self.examined.findings.push(finding);
         }
-        Ok(None)
+    }
+
+    fn row(&mut self, table: Table, key: &[u8], record: &[u8]) -> Result<()> {
+        self.examined.records += 1;
+        if table == Table::Meta && key == Header::KEY {
+            match record::open_value::<Header>(self.device, &Header::PLACE, record) {
+                Ok(header) => self.token = Some(header.token),
+                Err(error) => self.find(Finding::Token(error)),
+            }
+            return Ok(());
+        }
+        if record.is_empty() {
+            self.find(named(table, key)?);
+            return Ok(());
+        }
+        match self.opens(table, key, record) {
+            Some(true) => {}
+            Some(false) => self.find(named(table, key)?),
+            None => self.examined.closed += 1,
+        }
+        Ok(())
+    }
+
+    /// Whether the record opens; `None` when the key for it is not known.
+    fn opens(&self, table: Table, key: &[u8], record: &[u8]) -> Option<bool> {
+        let token = self.token?;
+        let is_private = Frame::parse(record).is_ok_and(|(frame, _)| frame.is_private());
+        let keys = self.author.and_then(Author::keys).filter(|keys| keys.token == token);
+        let sealer = if is_private { &keys?.seal } else { self.device };
+        Some(record::open(sealer, &Place { token, table, key }, record).is_ok())
+    }
+
+    /// The rows follow each other without a gap from the oldest that is kept.
+    fn log_row(&mut self, key: &[u8], record: &[u8]) {
+        self.examined.records += 1;
+        let number = Table::Log.address(key);
+        let follows = self.log.is_none_or(|last| last.checked_add(1) == number);
+        if !follows || self.opens(Table::Log, key, record) == Some(false) {
+            self.find(Finding::Log);
+        }
+        self.log = number.or(self.log);
+    }
+
+    fn end(&mut self, generation: u64) {
+        if self.token.is_some() && self.log != Some(generation) {
+            self.find(Finding::Log);
+        }
+        if self.unknown > 0 {
+            self.find(Finding::Unknown(self.unknown));
+        }
     }
 }
 
-fn finding(table: Table, key: &[u8]) -> Result<Finding> {
+fn named(table: Table, key: &[u8]) -> Result<Finding> {
     let number = table.address(key).ok_or(Error::Damaged)?;
     Ok(match table {
         Table::Objects => Finding::Object(object::id_of(key)?),

@@ -74,6 +74,7 @@ mod record;
 mod root;
 #[cfg(feature = "sled")]
 pub mod sled;
+mod slot_files;
 pub mod sqlite;
 pub mod storage;
 mod store;
@@ -94,5 +95,6 @@ pub use pin::{Cost, MAX_PIN_LEN, MIN_PIN_LEN};
 pub use quorum::{Count, Effects, Fallen, Outcome, Pending, PendingActs, Quorum, Step, Withdrawn};
 pub use record::{FORMAT, TokenId};
 pub use root::{AuditPlace, Root};
+pub use slot_files::{Fault, FileFault, examine_files};
 pub use store::{NewToken, Store};
 pub use user::User;

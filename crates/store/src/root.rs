@@ -20,9 +20,10 @@ use crate::tree::Tree;
 use crate::turn::Turn;
 use crate::{Error, Result, files, fork};
 
-const DEVICE_KEY: &str = "device.key";
+pub(crate) const DEVICE_KEY: &str = "device.key";
+pub(crate) const ANCHOR: &str = "anchor";
 const SLOT_PREFIX: &str = "slot-";
-const AUDIT: &str = "audit";
+pub(crate) const AUDIT: &str = "audit";
 
 /// A directory of slots.
 pub struct Root {
@@ -59,7 +60,7 @@ impl Root {
     pub fn slot(&self, slot: u32) -> Result<Store> {
         let dir = self.slot_dir(slot);
         files::create_dir(&dir)?;
-        let anchor = Anchor::new(dir.join("anchor"), &keys::anchor(&self.device, slot)?);
+        let anchor = Anchor::new(dir.join(ANCHOR), &keys::anchor(&self.device, slot)?);
         let storage = Sqlite::anchored(&dir, Some(anchor))?;
         let logins = Turn::open(&fork::enter(fork::epoch())?, &dir.join("login"))?;
         Store::new(Box::new(storage), &self.device, slot, Some(logins))
@@ -74,7 +75,7 @@ impl Root {
     }
 
     fn slot_dir(&self, slot: u32) -> PathBuf {
-        self.path.join(format!("{SLOT_PREFIX}{slot}"))
+        slot_dir(&self.path, slot)
     }
 
     /// The slots that are there, by rising number.
@@ -109,6 +110,10 @@ impl Store {
     }
 }
 
+pub(crate) fn slot_dir(root: &Path, slot: u32) -> PathBuf {
+    root.join(format!("{SLOT_PREFIX}{slot}"))
+}
+
 /// Reads the device key, or makes it. Of several who want to make it at once, one does.
 fn device_key(root: &Path) -> Result<Secret> {
     let path = root.join(DEVICE_KEY);
@@ -129,7 +134,7 @@ fn device_key(root: &Path) -> Result<Secret> {
     Ok(key)
 }
 
-fn read_device_key(path: &Path) -> Result<Option<Secret>> {
+pub(crate) fn read_device_key(path: &Path) -> Result<Option<Secret>> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
@@ -144,7 +149,7 @@ fn read_device_key(path: &Path) -> Result<Option<Secret>> {
     Ok(Some(key))
 }
 
-fn slots_in(root: &Path) -> Result<Vec<u32>> {
+pub(crate) fn slots_in(root: &Path) -> Result<Vec<u32>> {
     let mut slots = Vec::new();
     for entry in fs::read_dir(root)? {
         let name = entry?.file_name();

@@ -345,7 +345,7 @@ fn lay_out(connection: &mut Connection) -> Result<()> {
 }
 
 /// Refuses every file but an empty one and one with exactly our tables.
-fn check_schema(connection: &Connection) -> Result<()> {
+pub(crate) fn check_schema(connection: &Connection) -> Result<()> {
     let layout = layout_of(connection)?;
     if layout > LAYOUT {
         return Err(Error::NewerFormat);
@@ -361,11 +361,11 @@ fn check_schema(connection: &Connection) -> Result<()> {
     if layout == LAYOUT && found == ours { Ok(()) } else { Err(Error::Damaged) }
 }
 
-fn layout_of(connection: &Connection) -> Result<i32> {
+pub(crate) fn layout_of(connection: &Connection) -> Result<i32> {
     Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-fn generation_of(connection: &Connection) -> Result<u64> {
+pub(crate) fn generation_of(connection: &Connection) -> Result<u64> {
     let stored: i64 = connection.prepare_cached(GENERATION)?.query_row([], |row| row.get(0))?;
     u64::try_from(stored).map_err(|_| Error::Damaged)
 }

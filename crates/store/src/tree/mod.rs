@@ -15,6 +15,7 @@
 
 mod ledger;
 mod page;
+mod survey;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,7 @@ use claviger_crypto::seal::SealKey;
 
 use self::ledger::{Cache, Ledger};
 use self::page::Fingerprint;
+pub(crate) use self::survey::{See, Seen};
 use crate::storage::{ReadBody, Row, Storage, Table, Transaction, View, WriteBody};
 use crate::{Error, Result};
 
@@ -40,9 +42,20 @@ impl Tree {
         Self { below, device, cache: Cache::default(), highest: AtomicU64::new(0) }
     }
 
-    /// The engine itself, for who looks for damage.
-    pub(crate) fn below(&self) -> &dyn Storage {
-        self.below.as_ref()
+    /// Looks at everything in one state of the database; gives its generation.
+    ///
+    /// # Errors
+    /// `Damaged` when the root is not what it must be; `RolledBack`; those of the engine.
+    pub(crate) fn survey(&self, see: &mut See<'_>) -> Result<u64> {
+        let (least, mut generation) = (self.least(), 0);
+        self.below.read(&mut |below| {
+            generation = below.generation();
+            if generation < least {
+                return Err(Error::RolledBack);
+            }
+            survey::survey(below, &self.device, see)
+        })?;
+        Ok(generation)
     }
 
     fn ledger(&self, below: &dyn View, committed: u64, least: u64) -> Result<Ledger<'_>> {
