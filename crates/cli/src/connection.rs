@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use claviger_rules::Refusal;
 use claviger_session::{Config, Library, Session, SlotId, UserType};
 
 use crate::arguments::Options;
@@ -33,14 +34,12 @@ pub(crate) struct Login {
 impl Connection {
     /// Opens the token directory that the options name.
     pub(crate) fn open(options: &Options) -> Result<Self, Problem> {
-        let chosen = options.token_data.as_ref().map(|directory| directory.clone().into_os_string());
-        let variable = |name: &str| chosen.clone().filter(|_| name == DIRECTORY).or_else(|| std::env::var_os(name));
-        let config = Config::from_environment(&variable)
-            .map_err(|error| Problem::new(format!("The configuration does not say where the token is: {error}.")))?;
-        if config.is_in_memory() {
-            return Err(Problem::new(IN_MEMORY));
-        }
-        Ok(Self { library: Library::open_and_tell(config, |sentence| eprintln!("{sentence}"))?, slot: options.slot })
+        Self::to(configuration(options)?, options.slot).map_err(Problem::from)
+    }
+
+    /// Opens the token directory of a configuration.
+    pub(crate) fn to(config: Config, slot: SlotId) -> Result<Self, Refusal> {
+        Ok(Self { library: Library::open_and_tell(config, |sentence| eprintln!("{sentence}"))?, slot })
     }
 
     /// A session without login.
@@ -60,4 +59,16 @@ impl Connection {
             .map_err(Problem::refused(format!("Could not log in user {:?}", credentials.name)))?;
         Ok(Login { session, credentials })
     }
+}
+
+/// The configuration that the options and the environment make.
+pub(crate) fn configuration(options: &Options) -> Result<Config, Problem> {
+    let chosen = options.token_data.as_ref().map(|directory| directory.clone().into_os_string());
+    let variable = |name: &str| chosen.clone().filter(|_| name == DIRECTORY).or_else(|| std::env::var_os(name));
+    let config = Config::from_environment(&variable)
+        .map_err(|error| Problem::new(format!("The configuration does not say where the token is: {error}.")))?;
+    if config.is_in_memory() {
+        return Err(Problem::new(IN_MEMORY));
+    }
+    Ok(config)
 }

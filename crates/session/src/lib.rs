@@ -9,6 +9,7 @@
 mod audit;
 mod call;
 mod config;
+mod examine;
 mod fault;
 mod handle;
 mod info;
@@ -22,9 +23,12 @@ mod token;
 
 pub use audit::Tell;
 pub use call::MechanismCall;
+pub use claviger_store::Error as StoreError;
 pub use claviger_store::backup::{Backup, Made, Opening, Restored};
-pub use claviger_store::{Cost, Examined, Finding, ObjectId, Quorum};
+pub use claviger_store::storage::Table;
+pub use claviger_store::{Cost, Examined, Fault, FileFault, Finding, ObjectId, Quorum};
 pub use config::{Config, ConfigError};
+pub use examine::{ExaminedFiles, examine_files};
 pub use handle::{ObjectHandle, SessionHandle, SlotId};
 pub use info::{
     EFFECTIVELY_INFINITE, MechanismInfo, SessionInfo, SlotInfo, TokenInfo, UNAVAILABLE, UserInfo, Version, flag, padded,

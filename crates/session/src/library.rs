@@ -139,9 +139,10 @@ impl Library {
     /// Looks at every record of the slot; private ones are opened with the keys of the application's login.
     ///
     /// # Errors
-    /// CKR_SLOT_ID_INVALID, CKR_DEVICE_ERROR.
+    /// CKR_SLOT_ID_INVALID; CKR_DEVICE_ERROR and the like for a slot that does not open.
     pub fn examine(&self, slot: SlotId) -> Result<Examined> {
-        let token = self.token(slot)?;
+        // Where the header is damaged no call gets further than its entry.
+        let token = self.opened(slot)?;
         let login = token.login_state();
         token.store().examine(token.author(login.as_deref())).map_err(fault::store)
     }
@@ -218,11 +219,15 @@ impl Library {
 
     /// The token in `slot`, at the entry of a call.
     pub(crate) fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
-        let slot = self.slots.iter().find(|found| found.id == slot);
-        let slot = slot.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
-        let token = slot.token.as_ref().map_err(|refusal| *refusal)?;
+        let token = self.opened(slot)?;
         token.refresh()?;
         Ok(token)
+    }
+
+    fn opened(&self, slot: SlotId) -> Result<&Arc<Token>> {
+        let slot = self.slots.iter().find(|found| found.id == slot);
+        let slot = slot.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
+        slot.token.as_ref().map_err(|refusal| *refusal)
     }
 
     /// Says whether it was this call that closed it.

@@ -60,7 +60,7 @@ impl Anchor {
         let _ = file.write_all_at(&self.place(generation), at);
     }
 
-    /// Whether one of its two places does not verify: a torn write, or an edit. The next change but one mends it.
+    /// Whether one of its two places does not verify: a torn write, or an edit.
     pub(crate) fn is_torn(&self) -> bool {
         let Ok(bytes) = fs::read(&self.path) else { return false };
         let places = [bytes.get(..PLACE), bytes.get(PLACE..)];

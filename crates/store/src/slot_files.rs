@@ -40,6 +40,8 @@ pub enum Fault {
     AnchorSilent,
     /// One of its two places was not. The slot opens, and its next changes mend it.
     AnchorTorn,
+    /// The same, and the database may lack the one change that this place spoke of.
+    AnchorCut,
     /// The database is missing, and the anchor or the audit log says that there was one.
     DatabaseMissing,
     /// It is older than the anchor, or its log was cut or is missing.
@@ -107,7 +109,7 @@ impl Files {
             Err(Error::Damaged) => vec![(DATABASE, Fault::DatabaseForeign)],
             Err(error) => return Err(error),
         };
-        if least.is_some() && self.anchor.is_torn() {
+        if faults.is_empty() && self.anchor.is_torn() {
             faults.push((ANCHOR, Fault::AnchorTorn));
         }
         Ok(faults)
@@ -125,6 +127,9 @@ impl Files {
         let at = if sqlite::layout_of(&snapshot)? == 0 { 0 } else { sqlite::generation_of(&snapshot)? };
         let mut faults = Vec::new();
         match least {
+            Some(least) if at.saturating_add(1) == least && self.anchor.is_torn() => {
+                faults.push((ANCHOR, Fault::AnchorCut));
+            }
             Some(least) if at < least => faults.push((DATABASE, Fault::DatabaseBehind { at, least })),
             None if at > 0 && !self.has_anchor() => faults.push((ANCHOR, Fault::AnchorMissing)),
             None if at > 0 && self.is_of_another_key(&snapshot) => faults.push((DEVICE_KEY, Fault::KeyOther)),

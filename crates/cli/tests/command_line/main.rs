@@ -4,6 +4,7 @@
 mod audit;
 mod backup;
 mod desk;
+mod doctor;
 mod flow;
 mod quorum;
 mod transcripts;
