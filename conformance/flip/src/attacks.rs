@@ -22,6 +22,13 @@ struct Attack {
     image: Image,
 }
 
+impl Attack {
+    /// Whether a row of the newest state is another one or gone, or there is one too many.
+    fn is_of_rows(&self) -> bool {
+        self.kind.starts_with("row")
+    }
+}
+
 /// Of the pairs of rows in a table so many are exchanged.
 const PAIRS: usize = 60;
 
@@ -39,15 +46,18 @@ pub(crate) fn run(scene: &Scene, every: usize, seed: u64) -> Result<usize, Strin
     let (left, tally, unsaid) = (Mutex::new(attacks), Mutex::new(Tally::default()), Mutex::new(0usize));
     let work = |worker: usize| -> Result<(), String> {
         let mut observer = scene.observer(&format!("attack-{worker}"), &truth);
+        let doctor = scene.doctor(&format!("doctor-{worker}"))?;
         loop {
             let Some(attack) = left.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return Ok(()) };
+            let diagnosis = doctor.look(&attack.image)?;
             attack.image.put(observer.directory())?;
             let seen = observer.look(look_at(&attack))?;
             if matches!(&seen, Seen::Differences(facts) if silent(facts)) {
                 *unsaid.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             }
-            let verdict = Verdict::on(&seen, &[]);
-            tally.lock().unwrap_or_else(PoisonError::into_inner).count(&attack.kind, || attack.what.clone(), &verdict);
+            let verdict = Verdict::on(&seen, &[]).with(&diagnosis, attack.is_of_rows());
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.count(&attack.kind, || attack.what.clone(), &verdict, &diagnosis);
         }
     };
     std::thread::scope(|scope| {
@@ -60,7 +70,7 @@ pub(crate) fn run(scene: &Scene, every: usize, seed: u64) -> Result<usize, Strin
     println!("attacks: {count} without a key, {:.0} s", begun.elapsed().as_secs_f64());
     tally.print("attacks");
     let unsaid = unsaid.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("  not shown, and no call said why: {unsaid}");
+    println!("  not shown, and no call but `claviger doctor` said why: {unsaid}");
     Ok(tally.violations())
 }
 

@@ -1,16 +1,21 @@
 //! A byte at a time: inverted whole, or in one bit at random.
 //!
-//! After each change the token is looked at twice: without a login, which must leave every file that lasts as it is, and
-//! then by each user. Then the byte is put back, and the token must be whole again.
+//! After each change the token is looked at three times: by `claviger doctor`, which must name what others then miss; without
+//! a login, which must leave every file that lasts as it is; and by users. Then the byte is put back, and the token must be
+//! whole again.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::doctor::{Diagnosis, Doctor};
 use crate::image::Image;
+use crate::make::FINAL;
 use crate::observer::{Observer, Seen};
 use crate::portrait::Look;
+use crate::regions::{self, Hits, Region};
 use crate::scene::{Scene, WORKERS};
 use crate::tally::{Tally, kind_of};
 use crate::verdict::Verdict;
@@ -20,6 +25,19 @@ struct Flip {
     path: PathBuf,
     offset: usize,
     change: u8,
+    /// The byte is of a row that the token has now.
+    of_record: bool,
+}
+
+/// Which bytes are changed.
+#[derive(Clone, Copy)]
+pub(crate) struct Sample {
+    /// One in each stretch of so many bytes,
+    pub(crate) every: usize,
+    /// and one in each region that is left; or, when this is set, one in each kind of region.
+    pub(crate) thin: bool,
+    /// What the choices follow from.
+    pub(crate) seed: u64,
 }
 
 /// Logins are noted in the audit log, so it goes on.
@@ -41,22 +59,28 @@ const LOOKS: [Look; 8] = [
     Look::Full,
 ];
 
-/// Flips every `every`-th byte of every file of a stage; gives the number of violations.
+/// Flips a sample of the bytes of every file of a stage; gives the number of violations.
 ///
 /// # Errors
 /// A sentence when the run itself fails.
-pub(crate) fn run(scene: &Scene, stage: &str, every: usize, seed: u64) -> Result<usize, String> {
+pub(crate) fn run(scene: &Scene, stage: &str, sample: Sample) -> Result<usize, String> {
     let begun = Instant::now();
     let pristine = scene.stage(stage)?;
     let (truth, facts) = scene.truth(stage)?;
-    let flips = flips_of(&pristine, every, seed);
+    let (flips, hits) = flips_of(&pristine, sample, stage == FINAL);
     let (next, tally) = (AtomicUsize::new(0), Mutex::new(Tally::default()));
     let work = |worker: usize| -> Result<(), String> {
         let mut observer = scene.observer(&format!("flip-{worker}"), &truth);
+        let doctor = scene.doctor(&format!("doctor-{worker}"))?;
         while let Some((number, flip)) = take(&next, &flips) {
-            let verdict = judge(&mut observer, &pristine, flip, number)?;
+            let (verdict, diagnosis) = judge(&mut observer, &doctor, &pristine, flip, number)?;
             let what = || format!("{} at {} ^ {:#04x}", flip.path.display(), flip.offset, flip.change);
-            tally.lock().unwrap_or_else(PoisonError::into_inner).count(&kind_of(&flip.path), what, &verdict);
+            tally.lock().unwrap_or_else(PoisonError::into_inner).count(
+                &kind_of(&flip.path),
+                what,
+                &verdict,
+                &diagnosis,
+            );
         }
         Ok(())
     };
@@ -75,6 +99,7 @@ pub(crate) fn run(scene: &Scene, stage: &str, every: usize, seed: u64) -> Result
         begun.elapsed().as_secs_f64()
     );
     tally.print("flips");
+    hits.print();
     Ok(tally.violations())
 }
 
@@ -83,33 +108,62 @@ fn take<'a>(next: &AtomicUsize, flips: &'a [Flip]) -> Option<(usize, &'a Flip)> 
     flips.get(number).map(|flip| (number, flip))
 }
 
-/// The bytes, each inverted, and every other one in one bit. A run that leaves bytes out takes one at random of each
-/// stretch, so that all regions are hit; small files are done whole.
-fn flips_of(image: &Image, every: usize, seed: u64) -> Vec<Flip> {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut flips = Vec::new();
+/// Some bytes, each inverted or in one bit; when all are wanted, both.
+fn flips_of(image: &Image, sample: Sample, newest: bool) -> (Vec<Flip>, Hits) {
+    let mut random = fastrand::Rng::with_seed(sample.seed);
+    let (mut flips, mut hits) = (Vec::new(), Hits::default());
     for (path, bytes) in &image.0 {
-        let stretch = if bytes.len() <= SMALL { every.min(SMALL_EVERY) } else { every };
-        for start in (0..bytes.len()).step_by(stretch) {
-            let offset = start + random.usize(..stretch.min(bytes.len() - start));
-            flips.push(Flip { path: path.clone(), offset, change: 0xff });
-            if every == 1 || random.bool() {
-                flips.push(Flip { path: path.clone(), offset, change: 1 << random.u8(..8) });
+        let regions = regions::of_file(path, bytes);
+        hits.expect(path, &regions);
+        for offset in offsets(&regions, bytes.len(), sample, &mut random) {
+            let at = regions.partition_point(|region| region.bytes.end <= offset);
+            let Some(region) = regions.get(at) else { continue };
+            let changes = if sample.every == 1 { [true, true] } else { [true, false] };
+            let changes = if random.bool() { changes } else { [changes[1], changes[0]] };
+            for (wanted, change) in changes.into_iter().zip([0xff, 1 << random.u8(..8)]) {
+                if wanted {
+                    hits.count(path, region);
+                    let of_record = newest && region.is_of_record();
+                    flips.push(Flip { path: path.clone(), offset, change, of_record });
+                }
             }
         }
     }
     random.shuffle(&mut flips);
-    flips
+    (flips, hits)
 }
 
-/// A file of so many bytes is small,
-const SMALL: usize = 128;
-/// and of so many bytes of it one is changed at least.
-const SMALL_EVERY: usize = 8;
+/// Of each stretch one byte, and of each region, or each kind of region, that is then left, one.
+fn offsets(regions: &[Region], length: usize, sample: Sample, random: &mut fastrand::Rng) -> Vec<usize> {
+    let stretch = |start: usize| start..(start + sample.every).min(length);
+    let mut offsets: Vec<_> = (0..length).step_by(sample.every).map(|start| random.usize(stretch(start))).collect();
+    let mut left: BTreeMap<(&str, usize), Vec<&Region>> = BTreeMap::new();
+    for region in regions {
+        let group = if sample.thin { 0 } else { region.group };
+        left.entry((region.kind, group)).or_default().push(region);
+    }
+    left.retain(|_, regions| {
+        !regions.iter().any(|region| {
+            let first = offsets.partition_point(|offset| *offset < region.bytes.start);
+            offsets.get(first).is_some_and(|offset| region.bytes.contains(offset))
+        })
+    });
+    for regions in left.values() {
+        offsets.extend(random.choice(regions).map(|region| random.usize(region.bytes.clone())));
+    }
+    offsets
+}
 
-fn judge(observer: &mut Observer, pristine: &Image, flip: &Flip, number: usize) -> Result<Verdict, String> {
+fn judge(
+    observer: &mut Observer,
+    doctor: &Doctor,
+    pristine: &Image,
+    flip: &Flip,
+    number: usize,
+) -> Result<(Verdict, Diagnosis), String> {
     let look = LOOKS.get(number % LOOKS.len()).copied().unwrap_or(Look::Full);
     let flipped = pristine.with_byte(&flip.path, flip.offset, flip.change);
+    let diagnosis = doctor.look(&flipped)?;
     flipped.put(observer.directory())?;
     let calm = Verdict::on(&observer.look(Look::Calm)?, &[]);
     let after = Image::of(observer.directory())?;
@@ -125,7 +179,7 @@ fn judge(observer: &mut Observer, pristine: &Image, flip: &Flip, number: usize) 
             verdict = verdict.worse(undone(observer, pristine, &after, (flip, look))?);
         }
     }
-    Ok(verdict)
+    Ok((verdict.with(&diagnosis, flip.of_record), diagnosis))
 }
 
 /// Puts the byte back and looks whether the token is whole. Where the page that holds it was written anew since, there is

@@ -4,7 +4,7 @@
 //! inverted or in one bit. *Attacks*: rows taken out, exchanged, doubled and put back as they once were, whole files cut,
 //! removed and put back. After each, everything the token says must be as before or refused: a wrong attribute, value,
 //! role, count, mode or trust is a violation, and so is a panic, an end or a hang of the program that looks, and a token
-//! that is not whole again when the change is undone.
+//! that is not whole again when the change is undone. And `claviger doctor` must name whatever is then refused or missing.
 //!
 //! Not here: the whole directory put back together, which nothing in it can tell (docs/THREATS), and crashes
 //! (`conformance/faults`).
@@ -12,12 +12,15 @@
 
 mod attacks;
 mod beside;
+mod doctor;
 mod flips;
 mod image;
 mod make;
 mod objects;
 mod observer;
+mod pages;
 mod portrait;
+mod regions;
 mod scene;
 mod sql;
 mod tally;
@@ -32,9 +35,12 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "flip")]
 struct Arguments {
-    /// Change every N-th byte; every byte is the whole bar
+    /// Change one byte in each stretch of N, and one in each region that is left out; 1: every byte
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     every: u32,
+    /// Of the regions that are left out change one of each kind, not one in each
+    #[arg(long)]
+    thin: bool,
     /// Of the rows and files that can be exchanged or cut, try about one in N
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     attacks_every: u32,
@@ -74,13 +80,18 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let wants = |what: &str| arguments.only.as_deref().is_none_or(|only| only == what);
     let scene = scene::Scene::new()?;
     let mut violations = 0;
+    let sample = flips::Sample { every: arguments.every as usize, thin: arguments.thin, seed };
     if wants("flips") {
         for stage in [make::FINAL, make::OPEN] {
-            violations += flips::run(&scene, stage, arguments.every as usize, seed)?;
+            violations += flips::run(&scene, stage, sample)?;
         }
     }
     if wants("attacks") {
         violations += attacks::run(&scene, arguments.attacks_every as usize, seed)?;
     }
-    if violations == 0 { Ok(()) } else { Err(format!("{violations} violations: the token told something untrue.")) }
+    if violations == 0 {
+        Ok(())
+    } else {
+        Err(format!("{violations} violations: the token told something untrue, or the doctor missed what is damaged."))
+    }
 }

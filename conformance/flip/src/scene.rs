@@ -7,6 +7,7 @@ use std::process::Command;
 use claviger_conformance::fixture;
 use tempfile::TempDir;
 
+use crate::doctor::Doctor;
 use crate::image::Image;
 use crate::make::STAGES;
 use crate::observer::{Observer, Seen};
@@ -77,6 +78,14 @@ impl Scene {
     /// An observer with a directory of its own.
     pub(crate) fn observer(&self, name: &str, truth: &Path) -> Observer {
         Observer::new(&self.directory(name), &self.configuration(), truth)
+    }
+
+    /// A doctor with a directory of its own.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn doctor(&self, name: &str) -> Result<Doctor, String> {
+        Doctor::new(&self.directory(name), &self.configuration())
     }
 
     /// A directory for a token.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::doctor::Diagnosis;
 use crate::verdict::Verdict;
 
 /// How many violations are printed whole.
@@ -21,14 +22,22 @@ struct Row {
     unmoved: usize,
     part: usize,
     token: usize,
+    named: usize,
     violated: usize,
 }
 
 impl Tally {
     /// Counts a change of a kind; `what` names it when it is a violation.
-    pub(crate) fn count(&mut self, kind: &str, what: impl FnOnce() -> String, verdict: &Verdict) {
+    pub(crate) fn count(
+        &mut self,
+        kind: &str,
+        what: impl FnOnce() -> String,
+        verdict: &Verdict,
+        diagnosis: &Diagnosis,
+    ) {
         let row = self.rows.entry(kind.to_owned()).or_default();
         row.tried += 1;
+        row.named += usize::from(*diagnosis == Diagnosis::Named);
         match verdict {
             Verdict::Unmoved => row.unmoved += 1,
             Verdict::PartRefused => row.part += 1,
@@ -48,8 +57,8 @@ impl Tally {
     /// Prints a line for each kind, a sum and the violations.
     pub(crate) fn print(&self, noun: &str) {
         println!(
-            "  {:<34} {noun:>9} {:>10} {:>12} {:>14} {:>11}",
-            "", "no effect", "part refused", "token refused", "violations"
+            "  {:<34} {noun:>9} {:>10} {:>12} {:>14} {:>8} {:>11}",
+            "", "no effect", "part refused", "token refused", "named", "violations"
         );
         let mut sum = Row::default();
         for (kind, row) in &self.rows {
@@ -58,6 +67,7 @@ impl Tally {
             sum.unmoved += row.unmoved;
             sum.part += row.part;
             sum.token += row.token;
+            sum.named += row.named;
             sum.violated += row.violated;
         }
         line("together", &sum);
@@ -69,8 +79,8 @@ impl Tally {
 }
 
 fn line(kind: &str, row: &Row) {
-    let Row { tried, unmoved, part, token, violated } = row;
-    println!("  {kind:<34} {tried:>9} {unmoved:>10} {part:>12} {token:>14} {violated:>11}");
+    let Row { tried, unmoved, part, token, named, violated } = row;
+    println!("  {kind:<34} {tried:>9} {unmoved:>10} {part:>12} {token:>14} {named:>8} {violated:>11}");
 }
 
 /// The kind of a file: its name, with the numbers of the audit log's files left out.

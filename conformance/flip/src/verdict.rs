@@ -1,5 +1,6 @@
 //! What a look at a changed token means.
 
+use crate::doctor::Diagnosis;
 use crate::observer::Seen;
 use crate::portrait::{Facts, REFUSED};
 
@@ -38,6 +39,19 @@ impl Verdict {
             }
         }
         verdict
+    }
+
+    /// The verdict, once `claviger doctor` was asked too. It must name whatever is refused or not shown, and what is
+    /// `damaged` though nobody was refused anything.
+    pub(crate) fn with(self, diagnosis: &Diagnosis, damaged: bool) -> Self {
+        let silent = *diagnosis == Diagnosis::Whole;
+        match diagnosis {
+            Diagnosis::Broken(how) => self.worse(Self::Violated(format!("claviger doctor: {how}"))),
+            _ if silent && (damaged || self != Self::Unmoved) => {
+                self.worse(Self::Violated("claviger doctor finds nothing".to_owned()))
+            }
+            _ => self,
+        }
     }
 
     /// The worse of the two.
