@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use claviger_store::storage::Table;
 use claviger_store::{Author, Error, Finding, ObjectId, Root, What};
 use common::{PIN, SO_PIN, Token, bodies, make};
 use rusqlite::Connection;
@@ -73,6 +74,26 @@ fn objects_that_swapped_places_are_refused() {
     assert_eq!(bodies(&loaded), [b"six"]);
     assert_eq!(loaded.damaged, [one, two]);
     assert_eq!(token.store.read(author, &[public]).unwrap().objects.len(), 1);
+}
+
+#[test]
+fn a_row_whose_key_has_another_length_hides_nothing() {
+    let token = Token::new();
+    let keys = token.app();
+    let author = Author::User(&keys);
+    let [one, two, _] = three(&token, author);
+    let between = [one.0.to_be_bytes().as_slice(), &[0]].concat();
+    forge(&token, "objects", &between, &record(&token, "objects", &one.0.to_be_bytes()));
+    let loaded = token.store.load(author).unwrap();
+    assert_eq!((loaded.damaged, loaded.objects.len()), (vec![], 3));
+    assert_eq!(token.store.examine(Some(author)).unwrap().findings, [Finding::Unknown(1)]);
+    // The same where the page that knows them is damaged: every row below it is named.
+    let page = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    forge(&token, "tree", &page, b"");
+    let store = token.another();
+    assert_eq!(store.load(author).unwrap().damaged.len(), 3);
+    let findings = store.examine(Some(author)).unwrap().findings;
+    assert!(findings.contains(&Finding::Object(two)) && findings.contains(&Finding::Page(Table::Objects, 0, 63)));
 }
 
 #[test]

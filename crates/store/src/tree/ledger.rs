@@ -249,7 +249,11 @@ fn told(below: &dyn View, id: PageId, page: &Page, from: u64, row: &mut Row<'_>)
     let Some((first, _)) = expected.first() else { return Ok(Scan::More) };
     let (mut wanted, mut answer) = (expected.iter().peekable(), Scan::More);
     below.scan(id.table, &id.table.key(*first), &mut |key, record| {
-        let Some(at) = id.table.address(key).filter(|at| *at <= id.rows().1) else { return Ok(Scan::Enough) };
+        // A key of another length is nobody's, and may stand between two that are.
+        let Some(at) = id.table.address(key) else { return Ok(Scan::More) };
+        if at > id.rows().1 {
+            return Ok(Scan::Enough);
+        }
         while let Some((missing, _)) = wanted.next_if(|(address, _)| *address < at) {
             answer = row(&id.table.key(*missing), &[])?;
             if answer == Scan::Enough {
@@ -273,7 +277,8 @@ fn untold(below: &dyn View, id: PageId, from: u64, row: &mut Row<'_>) -> Result<
     let (first, last) = id.rows();
     let mut answer = Scan::More;
     below.scan(id.table, &id.table.key(first.max(from)), &mut |key, _| {
-        if id.table.address(key).is_none_or(|at| at > last) {
+        let Some(at) = id.table.address(key) else { return Ok(Scan::More) };
+        if at > last {
             return Ok(Scan::Enough);
         }
         answer = row(key, &[])?;
