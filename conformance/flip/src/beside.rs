@@ -69,7 +69,7 @@ pub(crate) fn pending(facts: &mut Facts, config: Config) {
                 facts.note(format!("pending {}", act.id), format!("{terms:?}"));
                 // An object that cannot be read has no label to be told.
                 let does = format!("pending {} does", act.id);
-                if act.does.contains("an object that is") {
+                if act.does.contains("an object that cannot be read") {
                     facts.refuse(&does, &act.does)
                 } else {
                     facts.note(does, &act.does)

@@ -6,6 +6,7 @@ use claviger_rules::UserId;
 
 use crate::act::ActId;
 use crate::header::Header;
+use crate::log::{self, Parts};
 use crate::object::{self, Author, ObjectId};
 use crate::record::{self, Frame, Place, TokenId};
 use crate::storage::Table;
@@ -56,8 +57,15 @@ impl Store {
     /// # Errors
     /// Those of the engine. Damage is no error: it is what is looked for.
     pub fn examine(&self, author: Option<Author<'_>>) -> Result<Examined> {
-        let mut look =
-            Look { device: &self.device, author, token: None, unknown: 0, log: None, examined: Examined::default() };
+        let mut look = Look {
+            device: &self.device,
+            author,
+            token: None,
+            unknown: 0,
+            log: None,
+            from_birth: false,
+            examined: Examined::default(),
+        };
         match self.storage.survey(&mut |seen| look.at(seen)) {
             Ok(generation) => look.end(generation),
             Err(error @ (Error::Damaged | Error::RolledBack | Error::NewerFormat)) => look.find(Finding::Token(error)),
@@ -74,8 +82,10 @@ struct Look<'a> {
     /// Known once the header was read, which comes first.
     token: Option<TokenId>,
     unknown: u64,
-    /// The newest row of the log, as long as there was no gap.
-    log: Option<u64>,
+    /// The oldest row of the log and the newest so far.
+    log: Option<(u64, u64)>,
+    /// Whether the oldest is the one that a token begins with.
+    from_birth: bool,
     examined: Examined,
 }
 
@@ -128,19 +138,31 @@ impl Look<'_> {
         Some(record::open(sealer, &Place { token, table, key }, record).is_ok())
     }
 
-    /// The rows follow each other without a gap from the oldest that is kept.
+    /// The rows follow each other without a gap.
     fn log_row(&mut self, key: &[u8], record: &[u8]) {
         self.examined.records += 1;
-        let number = Table::Log.address(key);
-        let follows = self.log.is_none_or(|last| last.checked_add(1) == number);
-        if !follows || self.opens(Table::Log, key, record) == Some(false) {
+        let Some(token) = self.token else { return };
+        let Some(number) = Table::Log.address(key) else {
+            self.unknown += 1;
+            return;
+        };
+        let parts = record::open_value::<Parts>(self.device, &Place { token, table: Table::Log, key }, record);
+        let follows = self.log.is_none_or(|(_, last)| last.checked_add(1) == Some(number));
+        if !follows || parts.is_err() {
             self.find(Finding::Log);
         }
-        self.log = number.or(self.log);
+        if self.log.is_none() {
+            self.from_birth = parts.is_ok_and(|parts| parts.header && parts.users);
+        }
+        self.log = Some((self.log.map_or(number, |(oldest, _)| oldest), number));
     }
 
+    /// The log ends with this state, and begins with the token or as far back as rows are kept.
     fn end(&mut self, generation: u64) {
-        if self.token.is_some() && self.log != Some(generation) {
+        let reaches = |(oldest, newest): (u64, u64)| {
+            newest == generation && (self.from_birth || generation.saturating_sub(oldest) >= log::KEPT - 1)
+        };
+        if self.token.is_some() && !self.log.is_some_and(reaches) {
             self.find(Finding::Log);
         }
         if self.unknown > 0 {

@@ -10,7 +10,7 @@ use crate::record::{self, Place, TokenId};
 use crate::storage::{Scan, Table, Transaction, View};
 
 /// How many generations are remembered. Who was away for longer reads everything.
-const KEPT: u64 = 4096;
+pub(crate) const KEPT: u64 = 4096;
 
 /// What changed between two generations.
 #[derive(Debug, Clone, PartialEq, Eq)]

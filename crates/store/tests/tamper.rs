@@ -240,3 +240,14 @@ fn another_device_key_opens_nothing() {
     let store = Root::open(token.dir.path()).unwrap().slot(0);
     assert_eq!(store.err(), Some(Error::Damaged));
 }
+
+#[test]
+fn a_list_of_changes_that_has_forgotten_the_oldest_is_whole() {
+    let store = claviger_store::Store::in_memory().unwrap();
+    let header = store.initialize(&common::new_token()).unwrap();
+    let (id, mut version) = make(&store, Author::Public(header.token), false, b"x");
+    while version < 4100 {
+        version = store.commit(Author::Public(header.token), &[common::replace(id, version, b"y")]).unwrap().generation;
+    }
+    assert_eq!(store.examine(None).unwrap().findings, []);
+}

@@ -53,7 +53,7 @@ steps! {
     "sequences"        Full    "random calls answer as the rules say and reveal nothing"  |w| sequences(w, &["--count".to_owned(), "500".to_owned()]);
     "cut"              Full    "a power cut at any point leaves the token before or after a call"  |w| faults(w, "cut", &["--images".to_owned(), "250".to_owned()]);
     "faults"           Full    "a failing disk harms neither the token nor the process"  |w| faults(w, "inject", &["--stride".to_owned(), "60".to_owned()]);
-    "flip"             Full    "a token with changed files says the truth or nothing"  |w| flip(w, &["--every", "2500", "--attacks-every", "40"].map(str::to_owned));
+    "flip"             Full    "a token with changed files says the truth or nothing"  |w| flip(w, &["--every", "1000", "--thin", "--attacks-every", "40"].map(str::to_owned));
     "fuzz"             Full    "no bytes harm the decoders of records and objects"  |w| fuzz::all(w, 15);
     "scale"            Full    "tokens of 10 and of 1,000 objects, measured"       |w| scale(w, &["--sizes", "10,1000", "--runs", "3"].map(str::to_owned));
     "clients"          Full    "unmodified programs work with the library"     clients;

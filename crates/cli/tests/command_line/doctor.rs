@@ -172,9 +172,11 @@ fn a_damaged_header_or_root_is_the_whole_token() {
 #[test]
 fn a_gap_in_the_newest_changes_and_rows_that_nobody_wrote_are_named() {
     let ward = Ward::new();
-    ward.sql("DELETE FROM log WHERE key = (SELECT key FROM log ORDER BY key LIMIT 1 OFFSET 2)");
-    assert_eq!(ward.findings(""), [serde_json::json!({"damaged": "changes"})]);
-    let ward = Ward::new();
+    for row in ["min(key)", "max(key)", "x'0000000000000003'"] {
+        let ward = Ward::new();
+        ward.sql(&format!("DELETE FROM log WHERE key = (SELECT {row} FROM log)"));
+        assert_eq!(ward.findings(""), [serde_json::json!({"damaged": "changes"})], "{row}");
+    }
     ward.sql("INSERT INTO acts VALUES (x'0000000000000009', x'00'), (x'09', x'00')");
     assert_eq!(ward.findings(""), [serde_json::json!({"damaged": "unknown-rows", "rows": 2})]);
 }
