@@ -31,6 +31,8 @@ struct Ill {
 enum Next {
     /// Nothing has to be done.
     Nothing,
+    /// A copy of the device key, or the backup elsewhere.
+    Key,
     /// A copy of the files, or the backup: the slot does not open.
     Copy,
     /// The backup: the rest of the token goes on.
@@ -111,15 +113,19 @@ fn advice(ills: &[Ill]) -> Vec<&'static str> {
     let asks = |next| ills.iter().any(|ill| ill.next == next);
     let all = [
         (
+            Next::Key,
+            "No slot in this directory opens. If you have a copy of device.key, put it back. Otherwise choose another \
+             --token-data, let CLAVIGER_DOMAIN name the file `domain` of this one, and run `claviger restore` there.",
+        ),
+        (
             Next::Copy,
-            "Nothing was touched. If you have a copy of all files of the slot, of one moment, put it back; otherwise \
-             `claviger restore` puts a backup into an empty slot: give another --token-data, or move this one away and \
-             keep it.",
+            "Nothing was touched. If you have a copy of all files of the slot, of one moment, put it back. Otherwise move \
+             the slot's directory away, keep it, and run `claviger restore` on the empty slot.",
         ),
         (
             Next::Restore,
-            "What is not named goes on working. What is damaged comes back with a backup: `claviger restore` puts it into \
-             an empty slot, so give another --token-data, or move this one away and keep it.",
+            "What is not named goes on working. What is damaged comes back with a backup: move the slot's directory away, \
+             keep it, and run `claviger restore` on the empty slot.",
         ),
         (Next::Update, "Nothing was touched. Use the newer version."),
         (
@@ -133,9 +139,9 @@ fn advice(ills: &[Ill]) -> Vec<&'static str> {
 fn of_file(FileFault { file, fault }: &FileFault) -> Ill {
     let name = file.display().to_string();
     let (because, next) = match fault {
-        Fault::KeyMissing => ("is missing, and nothing opens without it".to_owned(), Next::Copy),
-        Fault::KeyLength => ("is not 32 bytes long, so it is no device key".to_owned(), Next::Copy),
-        Fault::KeyOther => ("is not the key that the slot was written with".to_owned(), Next::Copy),
+        Fault::KeyMissing => ("is missing, and nothing opens without it".to_owned(), Next::Key),
+        Fault::KeyLength => ("is not 32 bytes long, so it is no device key".to_owned(), Next::Key),
+        Fault::KeyOther => ("is not the key that the slot was written with".to_owned(), Next::Key),
         Fault::AnchorMissing => {
             ("is missing, so nobody can tell whether the database is the newest".to_owned(), Next::Copy)
         }

@@ -255,6 +255,31 @@ fn a_database_of_a_newer_version_asks_for_that_version_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_damaged_token_is_not_backed_up_and_its_backup_comes_back_as_the_doctor_says() {
+    let ward = Ward::new();
+    ward.desk.done("so", &["backup", "--to", "whole"]);
+    ward.tag("objects", &object(1));
+    ward.desk.refused("so", &["backup", "--to", "damaged"], &["claviger doctor"]);
+    assert!(ward.ask("").data["next"][0].as_str().unwrap().contains("move the slot's directory away"));
+    fs::rename(ward.file("slot-0"), ward.desk.path("kept")).unwrap();
+    ward.desk.done("", &["restore", "whole"]);
+    assert!(ward.findings("so").is_empty());
+    assert_eq!(ward.desk.keys("app1", &["attr.label=data"]).len(), 1);
+}
+
+#[test]
+fn without_its_device_key_a_token_comes_back_elsewhere_as_the_doctor_says() {
+    let ward = Ward::new();
+    ward.desk.done("so", &["backup", "--to", "whole"]);
+    fs::remove_file(ward.file("device.key")).unwrap();
+    let advice = ward.ask("").data["next"][0].clone();
+    assert!(["--token-data", "CLAVIGER_DOMAIN"].iter().all(|word| advice.as_str().unwrap().contains(word)), "{advice}");
+    let mut restore = ward.desk.command("", &["restore", "whole"]);
+    restore.env("CLAVIGER_TOKEN_DATA", ward.desk.path("other")).env("CLAVIGER_DOMAIN", ward.file("domain"));
+    assert!(restore.output().unwrap().status.success());
+}
+
+#[test]
 fn a_cut_audit_log_is_named() {
     let ward = Ward::new();
     let log = ward.file("slot-0/audit/000001.jsonl");
