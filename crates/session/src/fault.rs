@@ -49,7 +49,7 @@ pub(crate) const fn store(error: StoreError) -> Refusal {
         StoreError::Damaged => (Error::DeviceError, "a record of the token is damaged; `claviger doctor` names it"),
         StoreError::RolledBack => (
             Error::DeviceError,
-            "the token's files were put back to an earlier state, or one is missing; restore a backup",
+            "the token's files were put back to an earlier state, or one is missing; `claviger doctor` says which",
         ),
         StoreError::NewerFormat => {
             (Error::TokenNotRecognized, "the token was written by a newer version of this software")

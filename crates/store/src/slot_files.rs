@@ -106,7 +106,10 @@ impl Files {
         let mut faults = match self.database(&database, least) {
             Ok(faults) => faults,
             Err(Error::NewerFormat) => return Ok(vec![(DATABASE, Fault::DatabaseNewer)]),
-            Err(Error::Damaged) => vec![(DATABASE, Fault::DatabaseForeign)],
+            Err(Error::Damaged) => {
+                let anchor = (!self.has_anchor()).then_some((ANCHOR, Fault::AnchorMissing));
+                return Ok([(DATABASE, Fault::DatabaseForeign)].into_iter().chain(anchor).collect());
+            }
             Err(error) => return Err(error),
         };
         if faults.is_empty() && self.anchor.is_torn() {

@@ -246,6 +246,18 @@ fn a_database_that_is_missing_cut_or_of_something_else_is_blamed() {
 }
 
 #[test]
+fn every_other_command_sends_to_the_doctor() {
+    let ward = Ward::new();
+    fs::remove_file(ward.file("slot-0/anchor")).unwrap();
+    for arguments in [&["key", "list"][..], &["user", "list"], &["token", "info"]] {
+        ward.desk.refused("app1", arguments, &["CKR_DEVICE_ERROR", "one is missing", "claviger doctor"]);
+    }
+    fs::write(ward.file("slot-0/store.db"), "no database at all").unwrap();
+    let named: Vec<_> = ward.findings("").iter().map(|found| found["file"].clone()).collect();
+    assert_eq!(named, ["slot-0/store.db", "slot-0/anchor"]);
+}
+
+#[test]
 fn a_database_of_a_newer_version_asks_for_that_version_and_stays_as_it_is() {
     let ward = Ward::new();
     ward.sql("PRAGMA user_version = 2");
