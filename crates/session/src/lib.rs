@@ -19,6 +19,7 @@ mod object;
 mod operation;
 mod room;
 mod session;
+mod slots;
 mod token;
 
 pub use audit::Tell;

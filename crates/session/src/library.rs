@@ -1,29 +1,23 @@
 //! What C_Initialize makes: the slots with their tokens, and the sessions of this application. Not the one global
 //! that a C library needs; that is the border's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use claviger_rules::{Error, MechanismType, Mode, Refusal, Role};
-use claviger_store::{Cost, Examined, Root, Store};
+use claviger_store::{Cost, Examined};
 
-use crate::audit::{Audit, Tell};
+use crate::audit::Tell;
 use crate::session::table::Sessions;
+use crate::slots::Slots;
 use crate::{
     Config, MechanismInfo, Result, Session, SessionHandle, SlotId, SlotInfo, Token, TokenInfo, UserInfo, fault,
 };
 
 /// The slots with their tokens, and the sessions of this application. All methods may be called from any thread.
 pub struct Library {
-    domain: Option<PathBuf>,
-    slots: Vec<Slot>,
+    slots: Slots,
     sessions: Arc<Sessions>,
-}
-
-/// A slot. One whose files cannot be used does not take the others along.
-struct Slot {
-    id: SlotId,
-    token: Result<Arc<Token>>,
 }
 
 /// How the command line initialises a token.
@@ -45,7 +39,7 @@ impl Library {
     ///
     /// # Errors
     /// CKR_DEVICE_ERROR and the like, with a sentence, when the directory cannot be used. A slot that cannot be used
-    /// says so when it is.
+    /// says so when it is, and is tried again by each call that needs it.
     pub fn open(config: Config) -> Result<Self> {
         Self::open_and_tell(config, |_| ())
     }
@@ -56,22 +50,8 @@ impl Library {
     /// # Errors
     /// As [`Library::open`].
     pub fn open_and_tell(config: Config, tell: Tell) -> Result<Self> {
-        let root =
-            if config.is_in_memory() { None } else { Some(Root::open(&config.token_data).map_err(fault::store)?) };
         let sessions = Arc::new(Sessions::new());
-        let open = |slot: &u32| {
-            let id = SlotId(u64::from(*slot));
-            let open = || {
-                let (store, audit) = match &root {
-                    Some(root) => on_disk(root, *slot, &config, tell)?,
-                    None => (Store::in_memory().map_err(fault::store)?, Audit::in_memory(&config, tell)),
-                };
-                Ok(Token::new(id, store, audit, config.defaults(), Arc::downgrade(&sessions)))
-            };
-            Slot { id, token: open().map(Arc::new) }
-        };
-        let slots = config.slots.iter().map(open).collect();
-        Ok(Self { domain: config.domain, slots, sessions })
+        Ok(Self { slots: Slots::open(config, tell, Arc::downgrade(&sessions))?, sessions })
     }
 
     /// The file of the domain, which seals backups.
@@ -79,20 +59,20 @@ impl Library {
     /// # Errors
     /// CKR_ARGUMENTS_BAD for tokens in memory that have none.
     pub(crate) fn domain(&self) -> Result<&Path> {
-        self.domain.as_deref().ok_or(NO_DOMAIN)
+        self.slots.config().domain.as_deref().ok_or(NO_DOMAIN)
     }
 
     /// The slots, by rising number. They never change while the library is open.
     pub fn slots(&self) -> Vec<SlotId> {
-        self.slots.iter().map(|slot| slot.id).collect()
+        self.slots.ids()
     }
 
-    /// C_GetSlotInfo.
+    /// C_GetSlotInfo, also of a slot whose token does not open.
     ///
     /// # Errors
     /// CKR_SLOT_ID_INVALID.
     pub fn slot_info(&self, slot: SlotId) -> Result<SlotInfo> {
-        Ok(self.token(slot)?.slot_info())
+        Ok(Token::slot_info(self.slots.check(slot)?))
     }
 
     /// C_GetTokenInfo.
@@ -142,7 +122,7 @@ impl Library {
     /// CKR_SLOT_ID_INVALID; CKR_DEVICE_ERROR and the like for a slot that does not open.
     pub fn examine(&self, slot: SlotId) -> Result<Examined> {
         // Where the header is damaged no call gets further than its entry.
-        let token = self.opened(slot)?;
+        let token = self.slots.token(slot)?;
         let login = token.login_state();
         token.store().examine(token.author(login.as_deref())).map_err(fault::store)
     }
@@ -219,15 +199,9 @@ impl Library {
 
     /// The token in `slot`, at the entry of a call.
     pub(crate) fn token(&self, slot: SlotId) -> Result<&Arc<Token>> {
-        let token = self.opened(slot)?;
+        let token = self.slots.token(slot)?;
         token.refresh()?;
         Ok(token)
-    }
-
-    fn opened(&self, slot: SlotId) -> Result<&Arc<Token>> {
-        let slot = self.slots.iter().find(|found| found.id == slot);
-        let slot = slot.ok_or(Refusal::standard(Error::SlotIdInvalid, "no slot has that number"))?;
-        slot.token.as_ref().map_err(|refusal| *refusal)
     }
 
     /// Says whether it was this call that closed it.
@@ -238,13 +212,6 @@ impl Library {
         session.end();
         true
     }
-}
-
-/// Store and audit log of a slot in the directory.
-fn on_disk(root: &Root, slot: u32, config: &Config, tell: Tell) -> Result<(Store, Audit)> {
-    let store = root.slot(slot).map_err(fault::store)?;
-    let audit = Audit::new(root.audit(slot).map_err(fault::store)?, config, tell)?;
-    Ok((store, audit))
 }
 
 const NO_DOMAIN: Refusal =

@@ -10,7 +10,7 @@ use cryptoki_sys::{
 use crate::marshal::{In, Label, List, Place};
 use crate::{Result, library};
 
-/// C_GetSlotList. A token is always present in every slot, so `token_present` changes nothing.
+/// C_GetSlotList. A token is always present in every slot, also one that cannot be used, so `token_present` changes nothing.
 pub(crate) fn list(_token_present: CK_BBOOL, slots: List<'_, CK_SLOT_ID>) -> Result<()> {
     let ids: Vec<_> = library::current()?.slots().iter().map(|slot| slot.0).collect();
     slots.put(&ids)

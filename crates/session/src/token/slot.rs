@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::Token;
 use super::name::{DEFAULT_SO, DEFAULT_USER};
-use crate::{MechanismInfo, Result, SlotInfo, TokenInfo, Version, flag};
+use crate::{MechanismInfo, Result, SlotId, SlotInfo, TokenInfo, Version, flag};
 
 const MANUFACTURER: &str = "Claviger";
 const MODEL: &str = "Claviger";
@@ -18,10 +18,10 @@ const FIRMWARE: Version =
     Version { major: decimal(env!("CARGO_PKG_VERSION_MAJOR")), minor: decimal(env!("CARGO_PKG_VERSION_MINOR")) };
 
 impl Token {
-    /// C_GetSlotInfo. The token is part of the slot and always there.
-    pub(crate) fn slot_info(&self) -> SlotInfo {
+    /// C_GetSlotInfo. The token is part of the slot and always there, even if it cannot be used.
+    pub(crate) fn slot_info(slot: SlotId) -> SlotInfo {
         SlotInfo {
-            description: format!("Claviger slot {}", self.slot.0),
+            description: format!("Claviger slot {}", slot.0),
             manufacturer: MANUFACTURER,
             flags: flag::TOKEN_PRESENT,
             hardware_version: HARDWARE,

@@ -11,5 +11,6 @@ mod policy;
 mod processes;
 mod quorum;
 mod sessions;
+mod slots;
 mod tokens;
 mod world;
