@@ -149,7 +149,7 @@ fn of_file(FileFault { file, fault }: &FileFault) -> Ill {
             ("is damaged in both places, so nobody can tell whether the database is the newest".to_owned(), Next::Copy)
         }
         Fault::AnchorTorn => (
-            "is damaged in one of its two places. The other still holds; the next changes mend it".to_owned(),
+            "is damaged in one of its two places. The other still holds, and opening the slot mends it".to_owned(),
             Next::Nothing,
         ),
         Fault::AnchorCut => (

@@ -44,7 +44,10 @@ impl Anchor {
     /// `RolledBack`, also when the anchor is missing; `Damaged` when it says nothing; `Denied`, `Io`.
     pub(crate) fn check(&self, generation: u64) -> Result<()> {
         match self.least()? {
-            Some(least) if generation >= least => Ok(()),
+            Some(least) if generation >= least => {
+                self.mend(least);
+                Ok(())
+            }
             // A database that nobody has written to has nothing to lose.
             None if generation == 0 => self.make(),
             None if self.path.exists() => Err(Error::Damaged),
@@ -60,26 +63,41 @@ impl Anchor {
         let _ = file.write_all_at(&self.place(generation), at);
     }
 
+    /// Writes into a place that does not verify what it counts for. Otherwise the next change, which goes into the other
+    /// place, would make it count for one more than there is.
+    fn mend(&self, least: u64) {
+        let Ok([even, odd]) = self.places() else { return };
+        let at = match (even, odd) {
+            (None, Some(_)) => 0,
+            (Some(_), None) => PLACE as u64,
+            _ => return,
+        };
+        let Ok(file) = OpenOptions::new().write(true).open(&self.path) else { return };
+        let _ = file.write_all_at(&self.place(least), at);
+    }
+
     /// Whether one of its two places does not verify: a torn write, or an edit.
     pub(crate) fn is_torn(&self) -> bool {
-        let Ok(bytes) = fs::read(&self.path) else { return false };
-        let places = [bytes.get(..PLACE), bytes.get(PLACE..)];
-        places.into_iter().filter(|place| place.and_then(|place| self.read(place)).is_some()).count() == 1
+        self.places().is_ok_and(|places| places.iter().flatten().count() == 1)
     }
 
     /// The least generation that the database can be at; `None` when there is no file, or not one that says anything.
     pub(crate) fn least(&self) -> Result<Option<u64>> {
+        Ok(match self.places()? {
+            [Some(even), Some(odd)] => Some(even.max(odd)),
+            [Some(whole), None] | [None, Some(whole)] => Some(whole.saturating_add(1)),
+            [None, None] => None,
+        })
+    }
+
+    /// What each place says.
+    fn places(&self) -> Result<[Option<u64>; 2]> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok([None, None]),
             Err(error) => return Err(error.into()),
         };
-        let Some((even, odd)) = bytes.split_at_checked(PLACE) else { return Ok(None) };
-        Ok(match (self.read(even), self.read(odd)) {
-            (Some(even), Some(odd)) => Some(even.max(odd)),
-            (Some(whole), None) | (None, Some(whole)) => Some(whole.saturating_add(1)),
-            (None, None) => None,
-        })
+        Ok([0..PLACE, PLACE..2 * PLACE].map(|place| self.read(bytes.get(place)?)))
     }
 
     fn read(&self, place: &[u8]) -> Option<u64> {
@@ -136,6 +154,26 @@ mod tests {
             fs::write(&anchor.path, &torn).unwrap();
             assert_eq!((anchor.check(4), anchor.check(3)), (Ok(()), Err(Error::RolledBack)), "byte {at}");
         }
+    }
+
+    #[test]
+    fn a_torn_place_is_mended_before_the_next_change_counts_on_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let anchor = anchor(&dir);
+        anchor.make().unwrap();
+        (1..=4).for_each(|generation| anchor.settle(generation));
+        let whole = fs::read(&anchor.path).unwrap();
+        let torn = [&[0; PLACE], &whole[PLACE..]].concat();
+        fs::write(&anchor.path, &torn).unwrap();
+        assert_eq!(anchor.check(3), Err(Error::RolledBack));
+        assert!(anchor.is_torn(), "nothing is written where the database is refused");
+        assert_eq!(anchor.check(4), Ok(()));
+        assert!(fs::read(&anchor.path).unwrap() == whole);
+        fs::write(&anchor.path, &torn).unwrap();
+        assert_eq!(anchor.check(9), Ok(()));
+        assert!(fs::read(&anchor.path).unwrap() == whole, "the database's word is not taken");
+        anchor.settle(5);
+        assert_eq!((anchor.check(5), anchor.check(4)), (Ok(()), Err(Error::RolledBack)));
     }
 
     #[test]

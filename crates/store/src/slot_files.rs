@@ -38,7 +38,7 @@ pub enum Fault {
     AnchorMissing,
     /// Neither place of the anchor was written with this device key.
     AnchorSilent,
-    /// One of its two places was not. The slot opens, and its next changes mend it.
+    /// One of its two places was not. The slot opens, which mends it.
     AnchorTorn,
     /// The same, and the database may lack the one change that this place spoke of.
     AnchorCut,

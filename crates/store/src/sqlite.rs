@@ -150,14 +150,15 @@ impl Shared {
         let generation = self.committed()?;
         if self.counter.peek() != Some(generation) {
             self.counter.announce(generation)?;
-            self.settle(generation);
+            // The anchor waits for the next commit: nobody has compared this number with the tree's root.
+            self.counter.settle(generation);
         }
         Ok(())
     }
 
     /// Refuses a database that is behind its anchor. The anchor is read first: the database only goes on from there.
     fn check(&self, anchor: &Anchor) -> Result<()> {
-        let least = anchor.least()?;
+        let least = anchor.least()?.filter(|_| !anchor.is_torn());
         if least.is_some_and(|least| self.committed().is_ok_and(|generation| generation >= least)) {
             return Ok(());
         }

@@ -194,3 +194,34 @@ fn a_tree_of_several_levels_still_knows_every_row() {
     assert_eq!(token.another().load(author).unwrap().damaged, [victim]);
     assert!(token.store.login(true, "so", SO_PIN).is_ok());
 }
+
+#[test]
+fn an_edited_generation_is_not_taken_over_by_the_anchor() {
+    let token = Token::new();
+    let before = fs::read(token.database().with_file_name("anchor")).unwrap();
+    let generation = token.store.generation().unwrap();
+    drop(token.another());
+    let set = |value: u64| {
+        let database = Connection::open(token.database()).unwrap();
+        database.execute("UPDATE generation SET value = ?1", [i64::try_from(value).unwrap()]).unwrap();
+    };
+    set(generation + 32);
+    assert_eq!(token.another().header().err(), Some(Error::Damaged));
+    assert_eq!(token.another().login(true, "so", SO_PIN).err(), Some(Error::Damaged));
+    assert!(fs::read(token.database().with_file_name("anchor")).unwrap() == before);
+    set(generation);
+    assert!(token.another().header().is_ok(), "whole again when it is undone");
+}
+
+#[test]
+fn a_torn_anchor_does_not_shut_the_slot_after_the_next_change() {
+    let token = Token::new();
+    let author = Author::Public(token.header.token);
+    let anchor = token.database().with_file_name("anchor");
+    let mut bytes = fs::read(&anchor).unwrap();
+    let newer = if token.store.generation().unwrap().is_multiple_of(2) { 0 } else { 48 };
+    bytes[newer + 20] ^= 1;
+    fs::write(&anchor, &bytes).unwrap();
+    make(&token.another(), author, false, b"x");
+    assert!(token.another().load(author).is_ok_and(|loaded| loaded.objects.len() == 1));
+}
