@@ -36,6 +36,11 @@ impl Act {
         (Self::Relabel, "labels changed"),
         (Self::Destroy, "objects destroyed"),
     ];
+
+    /// Whether it changes objects, and so takes the writers' turn.
+    pub(crate) const fn is_write(self) -> bool {
+        matches!(self, Self::MakePair | Self::MakeSecret | Self::Relabel | Self::Destroy)
+    }
 }
 
 /// An act with its order, and what it means for the book.

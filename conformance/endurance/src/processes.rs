@@ -86,7 +86,7 @@ fn mixed(place: &Place, count: u32, seed: u64) -> Result<(), String> {
         lock(&book).present(),
         tally.looks
     );
-    println!("  turns: {shares}");
+    println!("  turns: {}; {shares}", tally.longest());
     tally.verdict()?;
     behind_the_back(&mut players, &lock(&book))?;
     players.into_iter().try_for_each(|player| player.application.finish())
@@ -197,7 +197,7 @@ fn log_in(place: &Place, count: u32) -> Result<(), String> {
     tally.failures.extend(shares.starved());
     let rate = f64::from(tally.total()) / seconds(begun);
     println!("logins: {LOGINS} processes x {count}, {tally}; {:.1} s, {rate:.0} a second", seconds(begun));
-    println!("  turns: {shares}");
+    println!("  turns: {}; {shares}", tally.longest());
     tally.verdict()?;
     pins::failures_are(place, "app1", 0)?;
     applications.into_iter().try_for_each(Application::finish)

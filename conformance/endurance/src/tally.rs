@@ -45,6 +45,19 @@ impl Tally {
         self.acts.values().map(|(count, _)| count).sum()
     }
 
+    /// The longest act of a kind in milliseconds, if there was one.
+    pub(crate) fn longest_ms(&self, wanted: impl Fn(Act) -> bool) -> Option<u64> {
+        let of_kind = self.acts.iter().filter(|(act, _)| wanted(**act));
+        of_kind.map(|(_, (_, longest_us))| longest_us / 1000).max()
+    }
+
+    /// The longest login and the longest write, as far as there were any.
+    pub(crate) fn longest(&self) -> String {
+        let login = self.longest_ms(|act| act == Act::Login).map(|ms| format!("longest login {ms} ms"));
+        let write = self.longest_ms(Act::is_write).map(|ms| format!("longest write {ms} ms"));
+        login.into_iter().chain(write).collect::<Vec<_>>().join(", ")
+    }
+
     /// What makes the scene fail: the first few of it.
     pub(crate) fn verdict(&self) -> Result<(), String> {
         let faults = self.faults.iter().map(|Fault(wrong, what)| format!("{wrong:?}: {what}"));
@@ -80,8 +93,9 @@ pub(crate) struct Shares {
     of: u32,
 }
 
-/// Who has done less than this part of what the fastest has done gets no turns.
-const STARVED: u32 = 20;
+/// Who has done less than this part of what the fastest has done gets too few turns. Equal shares are not to be had where
+/// the acts are drawn by chance: a login takes a hundred times as long as a signature.
+const STARVED: u32 = 4;
 
 /// One round of `Shares`.
 pub(crate) struct Round {
@@ -119,7 +133,7 @@ impl Shares {
         self.done.iter_mut().zip(first).for_each(|(sum, done)| *sum += done);
     }
 
-    /// The processes that got no turns.
+    /// The processes that got too few turns.
     pub(crate) fn starved(&self) -> Vec<String> {
         let starved = self.done.iter().enumerate().filter(|(_, done)| **done * STARVED < self.of);
         starved.map(|(process, done)| format!("starved: process {process} had done {done} of {}", self.of)).collect()
@@ -128,8 +142,10 @@ impl Shares {
 
 impl fmt::Display for Shares {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let percent = self.done.iter().map(|done| format!("{}%", done * 100 / self.of.max(1)));
-        write!(f, "{} of its work each had done when the first was done", percent.collect::<Vec<_>>().join(" "))
+        let percent: Vec<_> = self.done.iter().map(|done| done * 100 / self.of.max(1)).collect();
+        let spread = percent.iter().max().zip(percent.iter().min()).map_or(0, |(most, least)| most - least);
+        let each: Vec<_> = percent.iter().map(|percent| format!("{percent}%")).collect();
+        write!(f, "{} of its work each had done when the first was done, a spread of {spread} points", each.join(" "))
     }
 }
 
@@ -140,7 +156,7 @@ mod tests {
     #[test]
     fn a_process_without_a_turn_is_starved() {
         let mut shares = Shares::new(2);
-        for slow in [0, 4] {
+        for slow in [0, 20] {
             let round = Round::new(2, 40);
             (0..slow).for_each(|_| round.step(1));
             (0..40).for_each(|_| round.step(0));
@@ -148,7 +164,22 @@ mod tests {
             shares.add(round);
             assert_eq!(shares.starved().len(), usize::from(slow == 0));
         }
-        assert_eq!(shares.to_string(), "100% 5% of its work each had done when the first was done");
+        assert_eq!(
+            shares.to_string(),
+            "100% 25% of its work each had done when the first was done, a spread of 75 points"
+        );
+    }
+
+    #[test]
+    fn the_longest_login_and_the_longest_write_are_told() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.longest(), "");
+        for (act, elapsed_us) in
+            [(Act::Login, 9_000), (Act::Sign, 99_000), (Act::MakePair, 7_000), (Act::Destroy, 8_000)]
+        {
+            tally.count(act, elapsed_us);
+        }
+        assert_eq!(tally.longest(), "longest login 9 ms, longest write 8 ms");
     }
 
     #[test]
