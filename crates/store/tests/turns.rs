@@ -19,7 +19,7 @@ const THREADS: &str = "CLAVIGER_TEST_THREADS";
 /// How long a scene lasts.
 const SCENE: Duration = Duration::from_millis(1500);
 /// Nobody waits for much more than one turn of each other: some milliseconds, and what a busy machine adds.
-const LONGEST: Duration = Duration::from_millis(600);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// What one thread came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,7 +116,8 @@ fn processes_of(token: &Token, part: &str, threads: &[usize]) -> Vec<Vec<Came>> 
 fn is_fair(what: &str, shares: &[u64], longest: Duration) {
     println!("{what}: turns {shares:?}, longest {longest:?}");
     let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
-    assert!(least * 2 > *most, "{what}: {shares:?}");
+    // Who begins or ends a little later has one or two turns fewer.
+    assert!((least + 2) * 5 > most * 4, "{what}: {shares:?}");
     assert!(longest < LONGEST, "{what}: somebody waited {longest:?}");
 }
 
