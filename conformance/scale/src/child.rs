@@ -15,6 +15,9 @@ use serde_json::{Map, Value};
 /// A single call is measured so often in a process; the median is told.
 const TIMES: u32 = 20;
 
+/// So many objects, spread over the token, are looked for, as many at every size: the smallest token has no more.
+const LOOKED_FOR: u32 = 10;
+
 /// As in `Token::with_default_user`.
 const LABEL: &str = "conformance";
 
@@ -66,7 +69,7 @@ pub(crate) fn measure(size: u32) -> Result<(), String> {
     session.login(CKU_USER, USER_PIN).map_err(|rv| format!("C_Login: {rv}"))?;
     note(&mut figures, "login", login);
     let find = Instant::now();
-    one(&session, size / 2)?;
+    by_label(&session, spread(size, 0))?;
     note(&mut figures, "first find by label", find);
     note(&mut figures, "start to first find", begun);
     figures.insert("memory".to_owned(), memory()?.saturating_sub(before).into());
@@ -80,8 +83,13 @@ fn note(figures: &mut Map<String, Value>, name: &str, since: Instant) {
     figures.insert(name.to_owned(), (since.elapsed().as_secs_f64() * 1e6).into());
 }
 
-/// The object of this number, which must be there once.
-fn one(session: &Session<'_>, number: u32) -> Result<Object, String> {
+/// The number of one of the objects that are looked for.
+const fn spread(size: u32, at: u32) -> u32 {
+    (size / LOOKED_FOR) * at
+}
+
+/// Finds the object of this number, which must be there once.
+fn by_label(session: &Session<'_>, number: u32) -> Result<Object, String> {
     let found = session.find(&attrs![CKA_LABEL => label(number)]).map_err(|rv| format!("C_FindObjects: {rv}"))?;
     let &[object] = found.as_slice() else {
         return Err(format!("{} objects are labelled {:?}.", found.len(), label(number)));
@@ -92,37 +100,52 @@ fn one(session: &Session<'_>, number: u32) -> Result<Object, String> {
     }
 }
 
-/// Single calls, warm.
+fn by_id(session: &Session<'_>, number: u32) -> Result<Object, String> {
+    let found = session.find(&attrs![CKA_ID => &number.to_be_bytes()]).map_err(|rv| format!("C_FindObjects: {rv}"))?;
+    match found.as_slice() {
+        [object] => Ok(*object),
+        _ => Err(format!("{} objects have the id of {:?}.", found.len(), label(number))),
+    }
+}
+
+/// The median of a call, over so many turns.
+fn timed(
+    figures: &mut Map<String, Value>,
+    name: &str,
+    turns: impl Iterator<Item = u32>,
+    mut call: impl FnMut(u32) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut times = Vec::new();
+    for turn in turns {
+        let begun = Instant::now();
+        call(turn)?;
+        times.push(begun.elapsed().as_secs_f64() * 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    figures.insert(name.to_owned(), times.get(times.len() / 2).copied().into());
+    Ok(())
+}
+
+/// Single calls, in a process that has found one object: half of the others are looked for by label, half by id.
 fn calls(session: &Session<'_>, size: u32, figures: &mut Map<String, Value>) -> Result<(), String> {
-    let mut timed = |name: &str, call: &mut dyn FnMut(u32) -> Result<(), String>| -> Result<(), String> {
-        let mut times = Vec::new();
-        for turn in 0..TIMES {
-            let begun = Instant::now();
-            call(turn)?;
-            times.push(begun.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        figures.insert(name.to_owned(), times.get(times.len() / 2).copied().into());
-        Ok(())
-    };
+    let (labelled, numbered) = (1..LOOKED_FOR / 2, LOOKED_FOR / 2..LOOKED_FOR);
+    let again = |range: &std::ops::Range<u32>| std::iter::repeat_n(range.clone(), 5).flatten();
+    timed(figures, "find another by label", labelled.clone(), |at| by_label(session, spread(size, at)).map(drop))?;
+    timed(figures, "find another by id", numbered.clone(), |at| by_id(session, spread(size, at)).map(drop))?;
+    timed(figures, "find again by label", again(&labelled), |at| by_label(session, spread(size, at)).map(drop))?;
+    timed(figures, "find again by id", again(&numbered), |at| by_id(session, spread(size, at)).map(drop))?;
     let said = |call: &'static str| move |rv: Rv| format!("{call}: {rv}");
-    timed("find by label", &mut |turn| one(session, turn * 7 % size).map(drop))?;
-    timed("find by id", &mut |turn| {
-        let template = attrs![CKA_ID => &(turn * 7 % size).to_be_bytes()];
-        let found = session.find(&template).map_err(said("C_FindObjects"))?;
-        if found.len() == 1 { Ok(()) } else { Err(format!("{} objects have one id.", found.len())) }
-    })?;
     let signer = session.find(&attrs![CKA_LABEL => "signer"]).map_err(said("C_FindObjects"))?;
     let signer = *signer.first().ok_or("The signing key is not found.")?;
-    timed("sign", &mut |_| {
+    timed(figures, "sign", 0..TIMES, |_| {
         session.sign(&Mechanism::plain(CKM_ECDSA), signer, &[0x5a; 32]).map(drop).map_err(said("C_Sign"))
     })?;
     let mut made = Vec::new();
-    timed("create", &mut |turn| {
+    timed(figures, "create", 0..TIMES, |turn| {
         made.push(create(session, size + turn).map_err(said("C_CreateObject"))?);
         Ok(())
     })?;
-    timed("destroy", &mut |_| {
+    timed(figures, "destroy", 0..TIMES, |_| {
         made.pop().map_or(Ok(()), |object| session.destroy_object(object).map_err(said("C_DestroyObject")))
     })?;
     match session.find(&attrs![CKA_LABEL => label(size)]).map_err(said("C_FindObjects"))?.len() {

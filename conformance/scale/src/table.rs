@@ -3,12 +3,14 @@
 use serde_json::Value;
 
 /// The figures, in the order of the rows, and whether the bar is on them: at most twice the smallest token's.
-const ROWS: [&str; 9] = [
+const ROWS: [&str; 11] = [
     "start to first find",
     "login",
     "first find by label",
-    "find by label",
-    "find by id",
+    "find another by label",
+    "find another by id",
+    "find again by label",
+    "find again by id",
     "sign",
     "create",
     "destroy",
