@@ -5,7 +5,7 @@
 //! to begin with than one with few. Session objects live here alone. A handle is never used again, and means nothing in
 //! another application (rule R17).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use claviger_crypto::Key;
@@ -24,6 +24,8 @@ pub(crate) struct View(RwLock<State>);
 struct State {
     held: HashMap<ObjectHandle, Held>,
     by_id: HashMap<ObjectId, ObjectHandle>,
+    /// Which of the handles are session objects, oldest first: a search passes by all others.
+    of_sessions: BTreeSet<ObjectHandle>,
     last_handle: u64,
     /// The generation that the view stands at: what was read before it may have been changed since.
     newest: u64,
@@ -88,10 +90,14 @@ impl View {
     /// The session objects that `accept` takes, oldest first.
     pub(crate) fn session_objects(&self, accept: &dyn Fn(&Object) -> bool) -> Vec<ObjectHandle> {
         let state = self.read();
-        let session = state.held.values().filter(|held| held.id.is_none()).filter_map(|held| held.entry.as_ref());
-        let mut found: Vec<_> = session.filter(|entry| accept(&entry.object)).map(|entry| entry.handle).collect();
-        found.sort_unstable_by_key(|handle| handle.0);
-        found
+        let entry = |handle: &ObjectHandle| state.held.get(handle)?.entry.as_ref();
+        state
+            .of_sessions
+            .iter()
+            .filter_map(entry)
+            .filter(|entry| accept(&entry.object))
+            .map(|entry| entry.handle)
+            .collect()
     }
 
     /// The token objects that `accept` takes, oldest first. Where `terms` lead to few, only those are looked at.
@@ -196,6 +202,7 @@ impl View {
         let handle = state.next_handle();
         let entry = Arc::new(Entry::new(handle, Place::Session(session.handle()), object, key));
         state.held.insert(handle, Held { id: None, private, entry: Some(entry), current: true });
+        state.of_sessions.insert(handle);
         Ok(handle)
     }
 
@@ -229,7 +236,9 @@ impl View {
 
     /// Lets a session object go. False when it was gone already.
     pub(crate) fn remove_session(&self, entry: &Entry) -> bool {
-        self.write().held.remove(&entry.handle).is_some()
+        let mut state = self.write();
+        state.of_sessions.remove(&entry.handle);
+        state.held.remove(&entry.handle).is_some()
     }
 
     /// Lets a token object go that this process destroyed in `generation`.
@@ -246,8 +255,15 @@ impl View {
 
     /// Drops the session objects of `session`.
     pub(crate) fn forget_session(&self, session: SessionHandle) {
-        let is_its = |entry: &Arc<Entry>| entry.place == Place::Session(session);
-        self.write().held.retain(|_, held| !held.entry.as_ref().is_some_and(is_its));
+        let State { held, of_sessions, .. } = &mut *self.write();
+        let is_its = |held: &Held| held.entry.as_ref().is_some_and(|entry| entry.place == Place::Session(session));
+        of_sessions.retain(|handle| {
+            let goes = held.get(handle).is_some_and(is_its);
+            if goes {
+                held.remove(handle);
+            }
+            !goes
+        });
     }
 
     /// Drops everything.
@@ -319,6 +335,7 @@ impl State {
         self.held.retain(|_, held| keep(held));
         let held = &self.held;
         self.by_id.retain(|_, handle| held.contains_key(handle));
+        self.of_sessions.retain(|handle| held.contains_key(handle));
     }
 }
 

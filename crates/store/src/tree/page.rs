@@ -30,20 +30,29 @@ impl Fingerprint {
     }
 }
 
-/// Fingerprints by place in the page. A place without one is empty: there is no such row.
+/// Fingerprints, by rising place in the page. A place without one is empty: there is no such row. Pages are read often
+/// and whole, so this is a list and no map.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Page(BTreeMap<u8, Fingerprint>);
+pub(crate) struct Page(Vec<(u8, Fingerprint)>);
 
 impl Page {
     pub(crate) fn get(&self, place: u8) -> Option<Fingerprint> {
-        self.0.get(&place).copied()
+        let at = self.find(place).ok()?;
+        self.0.get(at).map(|(_, fingerprint)| *fingerprint)
     }
 
     pub(crate) fn set(&mut self, place: u8, fingerprint: Option<Fingerprint>) {
-        match fingerprint {
-            Some(fingerprint) => self.0.insert(place, fingerprint),
-            None => self.0.remove(&place),
-        };
+        let at = self.find(place);
+        if let Ok(at) = at {
+            self.0.remove(at);
+        }
+        if let Some(fingerprint) = fingerprint {
+            self.0.insert(at.unwrap_or_else(|at| at), (place, fingerprint));
+        }
+    }
+
+    fn find(&self, place: u8) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&place, |(place, _)| *place)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -51,7 +60,7 @@ impl Page {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u8, Fingerprint)> {
-        self.0.iter().map(|(place, fingerprint)| (*place, *fingerprint))
+        self.0.iter().copied()
     }
 }
 
@@ -160,6 +169,23 @@ mod tests {
         assert_eq!([0, 63, 64, 4095, 4096, u64::MAX].map(levels_for), [1, 1, 2, 2, 3, 11]);
         let top = PageId { level: 10, table: Table::Objects, number: 0 };
         assert_eq!(top.rows(), (0, u64::MAX));
+    }
+
+    #[test]
+    fn a_page_is_a_map_by_rising_place() {
+        let fingerprint = |byte| Some(Fingerprint([byte; FRAME_LEN + TAG_LEN]));
+        let mut page = Page::default();
+        [9, 3, 63, 0, 3].iter().for_each(|place| page.set(*place, fingerprint(*place)));
+        assert_eq!(page.iter().map(|(place, _)| place).collect::<Vec<_>>(), [0, 3, 9, 63]);
+        page.set(3, fingerprint(7));
+        page.set(9, None);
+        page.set(10, None);
+        assert_eq!(
+            [0, 3, 9, 10, 63].map(|place| page.get(place)),
+            [fingerprint(0), fingerprint(7), None, None, fingerprint(63)]
+        );
+        [0, 3, 63].iter().for_each(|place| page.set(*place, None));
+        assert!(page.is_empty());
     }
 
     #[test]
