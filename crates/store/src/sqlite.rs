@@ -320,7 +320,8 @@ fn connect(database: &Path) -> Result<Connection> {
         "PRAGMA synchronous = FULL;
          PRAGMA secure_delete = ON;
          PRAGMA cell_size_check = ON;
-         PRAGMA temp_store = MEMORY;",
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -16384;",
     )?;
     let snapshot = connection.unchecked_transaction()?;
     check_schema(&snapshot)?;
