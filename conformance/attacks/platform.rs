@@ -134,7 +134,7 @@ struct Stored {
 }
 
 /// Where an object stands in the store, and its sealed record.
-type Record = (Vec<u8>, Vec<u8>);
+type Record = (i64, Vec<u8>);
 
 /// A protected key, an open one, and kT in the store; then the library is down and the file lies open.
 fn stored(arena: &Arena<'_>) -> Result<Stored, Stop> {
@@ -187,7 +187,7 @@ impl Stored {
         })
     }
 
-    fn write(&self, key: &[u8], value: &[u8]) -> Result<(), Stop> {
+    fn write(&self, key: i64, value: &[u8]) -> Result<(), Stop> {
         files(&self.path, |store| store.execute("INSERT OR REPLACE INTO objects VALUES (?1, ?2)", (key, value)))
             .map(|_| ())
     }
@@ -281,7 +281,7 @@ fn edited(arena: &Arena<'_>) -> Ended {
             // The head of a record byte by byte, then the rest evenly.
             let place = if share < 12 { share } else { value.len() * (share - 11) / 13 };
             changed.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 1);
-            stored.write(key, &changed)?;
+            stored.write(*key, &changed)?;
         }
         tries += objects.len();
         if let Some(wrong) = stored.look(arena)? {
@@ -303,7 +303,7 @@ fn swapped(arena: &Arena<'_>) -> Ended {
     for shift in 1..objects.len().min(8) {
         for (index, (key, _)) in objects.iter().enumerate() {
             if let Some((_, other)) = objects.get((index + shift) % objects.len()) {
-                stored.write(key, other)?;
+                stored.write(*key, other)?;
             }
         }
         tries += 1;
@@ -318,8 +318,8 @@ fn swapped(arena: &Arena<'_>) -> Ended {
 /// Each record once more under a new id.
 fn copied(arena: &Arena<'_>) -> Ended {
     let stored = stored(arena)?;
-    for (index, (_, value)) in stored.objects()?.iter().enumerate() {
-        stored.write(&(1000 + index as u64).to_be_bytes(), value)?;
+    for (copy, (_, value)) in (1000..).zip(stored.objects()?) {
+        stored.write(copy, &value)?;
     }
     let wrong = stored.look(arena)?;
     stored.end(
@@ -355,7 +355,7 @@ fn put_back(arena: &Arena<'_>) -> Ended {
     scene("C_SetAttributeValue(TRUSTED=0)", session.set_attribute_value(key, &attrs![CKA_TRUSTED => false]))?;
     scene("C_Finalize", arena.token.module.finalize())?;
     for (key, value) in &before {
-        stored.write(key, value)?;
+        stored.write(*key, value)?;
     }
     let wrong = stored.look(arena)?;
     let ended = match wrong {

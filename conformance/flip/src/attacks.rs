@@ -110,20 +110,20 @@ impl<'a> Plan<'a> {
     fn rows(&mut self, random: &mut fastrand::Rng) -> Result<(), String> {
         for (table, rows) in self.tables.clone() {
             for (key, value) in &rows {
-                let what = format!("{table} {}", hex::encode(key));
-                let without = self.desk.edit(&self.pristine, |db| delete(db, &table, key))?;
+                let what = format!("{table} {key}");
+                let without = self.desk.edit(&self.pristine, |db| delete(db, &table, *key))?;
                 self.add(format!("row taken out: {table}"), &what, without);
-                for other in other_keys(key, &rows, random) {
-                    let doubled = self.desk.edit(&self.pristine, |db| put(db, &table, (&other, value)))?;
-                    self.add(format!("row doubled: {table}"), format!("{what} at {}", hex::encode(&other)), doubled);
+                for other in other_keys(*key, &rows, random) {
+                    let doubled = self.desk.edit(&self.pristine, |db| put(db, &table, (other, value)))?;
+                    self.add(format!("row doubled: {table}"), format!("{what} at {other}"), doubled);
                 }
             }
             for (one, two) in pairs(&rows, random) {
                 let exchanged = self.desk.edit(&self.pristine, |db| {
-                    put(db, &table, (&one.0, &two.1))?;
-                    put(db, &table, (&two.0, &one.1))
+                    put(db, &table, (one.0, &two.1))?;
+                    put(db, &table, (two.0, &one.1))
                 })?;
-                let what = format!("{table} {} and {}", hex::encode(&one.0), hex::encode(&two.0));
+                let what = format!("{table} {} and {}", one.0, two.0);
                 self.add(format!("rows exchanged: {table}"), what, exchanged);
             }
         }
@@ -138,7 +138,7 @@ impl<'a> Plan<'a> {
                 self.older_rows(stage, &table, &rows)?;
                 let back = self.desk.edit(&self.pristine, |db| {
                     db.execute(&format!("DELETE FROM {table}"), [])?;
-                    rows.iter().try_for_each(|(key, value)| put(db, &table, (key, value)))
+                    rows.iter().try_for_each(|(key, value)| put(db, &table, (*key, value)))
                 })?;
                 self.add(format!("table put back: {table}"), stage, back);
             }
@@ -151,8 +151,8 @@ impl<'a> Plan<'a> {
         let present =
             self.tables.iter().find(|(name, _)| name == table).map(|(_, rows)| rows.clone()).unwrap_or_default();
         for row in rows.iter().filter(|row| !present.contains(row)) {
-            let back = self.desk.edit(&self.pristine, |db| put(db, table, (&row.0, &row.1)))?;
-            self.add(format!("row put back: {table}"), format!("{table} {} from {stage}", hex::encode(&row.0)), back);
+            let back = self.desk.edit(&self.pristine, |db| put(db, table, (row.0, &row.1)))?;
+            self.add(format!("row put back: {table}"), format!("{table} {} from {stage}", row.0), back);
         }
         Ok(())
     }
@@ -202,13 +202,10 @@ fn generation(desk: &Desk, image: &Image) -> Result<i64, String> {
 }
 
 /// A key that is free, and that of another row.
-fn other_keys(key: &[u8], rows: &[Row], random: &mut fastrand::Rng) -> Vec<Vec<u8>> {
-    let mut free = key.to_vec();
-    if let Some(last) = free.last_mut() {
-        *last = last.wrapping_add(100);
-    }
-    let taken = random.choice(rows).map(|(other, _)| other.clone());
-    [free].into_iter().chain(taken.filter(|other| other != key)).collect()
+fn other_keys(key: i64, rows: &[Row], random: &mut fastrand::Rng) -> Vec<i64> {
+    let free = rows.iter().map(|(taken, _)| taken + 100).max();
+    let taken = random.choice(rows).map(|(other, _)| *other);
+    free.into_iter().chain(taken.filter(|other| *other != key)).collect()
 }
 
 fn pairs<'a>(rows: &'a [Row], random: &mut fastrand::Rng) -> Vec<(&'a Row, &'a Row)> {

@@ -114,11 +114,16 @@ impl Cutter<'_> {
 
     fn cell(&mut self, kind: &PageKind, start: usize) -> Option<()> {
         let at = start + if kind.is_leaf { 0 } else { 4 };
-        let (length, at) = self.varint(at)?;
-        let at = if kind.is_table { self.varint(at)?.1 } else { at };
+        let (length, mut at) = self.varint(at)?;
         self.add("cell header", start..at);
+        // Above the leaves the key stands alone, and was read as the length.
         if kind.is_table && !kind.is_leaf {
             return Some(());
+        }
+        if kind.is_table {
+            let key = at;
+            at = self.varint(key)?.1;
+            self.add("key", key..at);
         }
         let local = kind.local(length);
         let mut parts = Vec::new();
@@ -141,19 +146,19 @@ impl Cutter<'_> {
         }
     }
 
-    /// A row: its header, and its columns if they are a key and a value.
+    /// A row: its header, and its columns if they are a key, which stands before the row and is NULL in it, and a value.
     fn payload(&mut self, at: usize, length: usize, parts: &[Range<usize>]) -> Option<()> {
         let (header, next) = self.varint(at)?;
         let (key, next) = self.varint(next)?;
         let second = if next < at + header { self.varint(next) } else { None };
         let blob = |kind: usize| (kind >= 12 && kind.is_multiple_of(2)).then(|| (kind - 12) / 2);
-        let lengths = second.filter(|(_, end)| *end == at + header).and_then(|(value, _)| blob(key).zip(blob(value)));
-        let Some((key, value)) = lengths.filter(|(key, value)| header + key + value == length && *value >= 38) else {
+        let value = second.filter(|(_, end)| key == 0 && *end == at + header).and_then(|(value, _)| blob(value));
+        let Some(value) = value.filter(|value| header + value == length && *value >= 38) else {
             self.spread("row of SQLite's", 0..length, parts);
             return Some(());
         };
         let mut at = 0;
-        let widths = [("row header", header), ("key", key), ("record: frame", 10), ("record: nonce", 12)];
+        let widths = [("row header", header), ("record: frame", 10), ("record: nonce", 12)];
         for (kind, width) in widths.into_iter().chain([("record: body", value - 38), ("record: tag", 16)]) {
             self.spread(kind, at..at + width, parts);
             at += width;
@@ -221,11 +226,8 @@ mod tests {
         std::fs::create_dir_all(directory.path().join("slot-0")).unwrap();
         std::fs::write(directory.path().join(DATABASE), b"").unwrap();
         let image = desk.edit(&Image::of(directory.path()).unwrap(), |db| {
-            db.execute(
-                "CREATE TABLE objects (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
-                [],
-            )?;
-            values.iter().enumerate().try_for_each(|(key, value)| sql::put(db, "objects", (&[key as u8], value)))
+            db.execute("CREATE TABLE objects (key INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT", [])?;
+            (0..).zip(&values).try_for_each(|(key, value)| sql::put(db, "objects", (key, value)))
         });
         let bytes = image.unwrap().0.remove(std::path::Path::new(DATABASE)).unwrap();
         (directory, bytes, values)

@@ -11,7 +11,7 @@ use crate::image::Image;
 pub(crate) const DATABASE: &str = "slot-0/store.db";
 
 /// A row: key and value.
-pub(crate) type Row = (Vec<u8>, Vec<u8>);
+pub(crate) type Row = (i64, Vec<u8>);
 
 /// Every table of keys and values with its rows, in the order of the keys.
 pub(crate) type Tables = Vec<(String, Vec<Row>)>;
@@ -79,17 +79,18 @@ pub(crate) fn is_database(path: &Path) -> bool {
 
 /// The tables of keys and values.
 fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%key BLOB%value BLOB%' ORDER BY name";
+    let sql =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND sql LIKE '%key INTEGER%value BLOB%' ORDER BY name";
     connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// Puts a row in, or another in its place.
-pub(crate) fn put(connection: &Connection, table: &str, (key, value): (&[u8], &[u8])) -> rusqlite::Result<()> {
+pub(crate) fn put(connection: &Connection, table: &str, (key, value): (i64, &[u8])) -> rusqlite::Result<()> {
     let sql = format!("INSERT OR REPLACE INTO {table} (key, value) VALUES (?1, ?2)");
-    connection.execute(&sql, [key, value]).map(drop)
+    connection.execute(&sql, (key, value)).map(drop)
 }
 
 /// Takes a row out.
-pub(crate) fn delete(connection: &Connection, table: &str, key: &[u8]) -> rusqlite::Result<()> {
+pub(crate) fn delete(connection: &Connection, table: &str, key: i64) -> rusqlite::Result<()> {
     connection.execute(&format!("DELETE FROM {table} WHERE key = ?1"), [key]).map(drop)
 }

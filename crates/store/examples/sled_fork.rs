@@ -53,7 +53,7 @@ fn use_once<E: Storage>(open: fn(&Path) -> Result<E>) {
 }
 
 fn work<E: Storage>(dir: &Path, open: fn(&Path) -> Result<E>) -> Result<()> {
-    open(dir)?.write(&mut |change| change.put(Table::Objects, b"key", b"value")).map(drop)
+    open(dir)?.write(&mut |change| change.put(Table::Objects, &[0; 8], b"value")).map(drop)
 }
 
 fn fork_and_use<E: Storage>(open: fn(&Path) -> Result<E>) -> End {

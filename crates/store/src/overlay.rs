@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::Result;
 use crate::storage::{Row, Scan, Table, Transaction, View};
+use crate::{Error, Result};
 
 /// Changes by table and key; `None` removes.
 pub(crate) type Changes = BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>;
@@ -68,6 +68,7 @@ impl View for Overlay<'_> {
 
 impl Transaction for Overlay<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
+        table.number(key).ok_or(Error::Internal)?;
         self.changes.insert((table, key.to_vec()), Some(value.to_vec()));
         Ok(())
     }

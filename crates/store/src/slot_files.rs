@@ -14,7 +14,7 @@ use crate::record::{self, Place, TokenId};
 use crate::root::{self, ANCHOR, AUDIT, DEVICE_KEY};
 use crate::sqlite::{self, DATABASE};
 use crate::storage::Table;
-use crate::{Error, Result, fork, keys};
+use crate::{Error, Result, fork, keys, tree};
 
 /// Something wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,9 +149,10 @@ impl Files {
     /// Whether not even the token's header opens under the key.
     fn is_of_another_key(&self, database: &Connection) -> bool {
         let header = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
-        let tree = Place { token: TokenId::UNKNOWN, table: Table::Tree, key: &[0] };
+        let tree = Place { token: TokenId::UNKNOWN, table: Table::Tree, key: tree::ROOT };
         [Header::PLACE, tree].iter().all(|place| {
-            let record = database.query_row(place.table.sql().get, [place.key], header);
+            let key = [place.table.number(place.key)];
+            let record = database.query_row(place.table.sql().get, key, header);
             !record.is_ok_and(|record| record::open(&self.seal, place, &record).is_ok())
         })
     }

@@ -248,16 +248,20 @@ impl View for Open<'_> {
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let Some(number) = table.number(key) else { return Ok(None) };
         let mut statement = self.connection.prepare_cached(table.sql().get)?;
-        Ok(statement.query_row([key], |row| row.get(0)).optional()?)
+        Ok(statement.query_row([number], |row| row.get(0)).optional()?)
     }
 
     fn scan(&self, table: Table, from: &[u8], each: &mut Row<'_>) -> Result<()> {
+        let from = if from.is_empty() { Some(i64::MIN) } else { table.number(from) };
+        let Some(from) = from else { return Err(Error::Internal) };
         let mut statement = self.connection.prepare_cached(table.sql().scan)?;
         let mut rows = statement.query([from])?;
         while let Some(row) = rows.next()? {
-            let blob = |column| row.get_ref(column)?.as_blob().map_err(|_| Error::Damaged);
-            if each(blob(0)?, blob(1)?)? == Scan::Enough {
+            let bytes = row.get::<_, i64>(0)?.to_be_bytes();
+            let value = row.get_ref(1)?.as_blob().map_err(|_| Error::Damaged)?;
+            if each(key(table, &bytes), value)? == Scan::Enough {
                 break;
             }
         }
@@ -267,12 +271,14 @@ impl View for Open<'_> {
 
 impl Transaction for Open<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<()> {
-        self.connection.prepare_cached(table.sql().put)?.execute([key, value])?;
+        self.connection.prepare_cached(table.sql().put)?.execute((table.number(key).ok_or(Error::Internal)?, value))?;
         Ok(())
     }
 
     fn delete(&mut self, table: Table, key: &[u8]) -> Result<()> {
-        self.connection.prepare_cached(table.sql().delete)?.execute([key])?;
+        if let Some(number) = table.number(key) {
+            self.connection.prepare_cached(table.sql().delete)?.execute([number])?;
+        }
         Ok(())
     }
 
@@ -283,6 +289,14 @@ impl Transaction for Open<'_> {
 
     fn advance(&mut self, least: u64) {
         self.generation = self.generation.max(least);
+    }
+}
+
+/// The key in the bytes of SQLite's number: the last of them, or all where they are no key of the table.
+fn key(table: Table, bytes: &[u8; 8]) -> &[u8] {
+    match bytes.split_at_checked(bytes.len().saturating_sub(table.key_len())) {
+        Some((above, key)) if above.iter().all(|byte| *byte == 0) => key,
+        _ => bytes,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the store needs of a database engine. Not what is stored: values are opaque bytes here, and
 //! every one of them arrives sealed.
 //!
-//! An engine keeps a few named [`Table`]s of byte strings under short byte keys, and a *generation*:
-//! a number that every committed transaction raises by one and nothing ever lowers.
+//! An engine keeps a few named [`Table`]s of byte strings under numbers, and a *generation*: a number
+//! that every committed transaction raises by one and nothing ever lowers. A key is a number below
+//! 2^63, written in as many bytes as the table's keys have, the highest first.
 //!
 //! The contract, which `tests/contract.rs` holds every engine to:
+//! * no row is got under what is no key of the table, and none is put;
 //! * [`Storage::read`] runs on one consistent snapshot and never waits for a writer;
 //! * [`Storage::write`] runs alone among all threads and processes, sees the newest data and its own
 //!   changes, happens wholly or not at all, and is on the disk (fsync) before it returns;
@@ -39,7 +41,7 @@ macro_rules! tables {
             pub(crate) const fn sql(self) -> Sql {
                 match self {
                     $(Self::$table => Sql {
-                        create: concat!("CREATE TABLE ", $name, " (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID"),
+                        create: concat!("CREATE TABLE ", $name, " (key INTEGER PRIMARY KEY, value BLOB NOT NULL) STRICT"),
                         get: concat!("SELECT value FROM ", $name, " WHERE key = ?1"),
                         scan: concat!("SELECT key, value FROM ", $name, " WHERE key >= ?1 ORDER BY key"),
                         put: concat!("INSERT INTO ", $name, " (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"),
@@ -69,11 +71,11 @@ tables! {
     /// The same of private objects.
     PrivateIndex "private_index" 7   2   IN;
     /// The pages of the tree, and its root.
-    Tree     "tree"    8   10  OUT;
+    Tree     "tree"    8   8   OUT;
 }
 
 impl Table {
-    /// The place of a key in the table's tree: its bytes as a number. `None` for what is no key of this table.
+    /// The number that a key is. `None` for what is no key of this table.
     pub(crate) fn address(self, key: &[u8]) -> Option<u64> {
         let mut bytes = [0; 8];
         let place = bytes.get_mut(8_usize.checked_sub(self.key_len())?..)?;
@@ -84,7 +86,12 @@ impl Table {
         Some(u64::from_be_bytes(bytes))
     }
 
-    /// The key at a place in the table's tree.
+    /// The same for engines, which have numbers below 2^63.
+    pub(crate) fn number(self, key: &[u8]) -> Option<i64> {
+        i64::try_from(self.address(key)?).ok()
+    }
+
+    /// The key that a number is.
     pub(crate) fn key(self, address: u64) -> Vec<u8> {
         address.to_be_bytes().iter().skip(8_usize.saturating_sub(self.key_len())).copied().collect()
     }

@@ -516,18 +516,22 @@ fn initialising_again_forgets_pending_acts_and_the_quorum() {
     assert!(board.store().pending(NOW).unwrap().acts.is_empty());
 }
 
+/// The act's key, as the database has it.
+fn key_of(act: ActId) -> i64 {
+    act.0.try_into().unwrap()
+}
+
 #[test]
 fn a_damaged_act_is_named_and_hinders_no_other() {
     let board = Board::of(2);
     let (bad, good) = (board.file(0, &board.delete_app()), board.file(0, &Act::SetQuorum(Quorum::ALONE)));
     let database = Connection::open(board.token.database()).unwrap();
-    let key = bad.0.to_be_bytes();
-    let read = "SELECT value FROM acts WHERE key = ?1";
-    let whole: Vec<u8> = database.query_row(read, [key.as_slice()], |row| row.get(0)).unwrap();
+    let (key, read) = (key_of(bad), "SELECT value FROM acts WHERE key = ?1");
+    let whole: Vec<u8> = database.query_row(read, [key], |row| row.get(0)).unwrap();
     for at in 0..whole.len() {
         let mut flipped = whole.clone();
         flipped[at] ^= 1;
-        database.execute("UPDATE acts SET value = ?2 WHERE key = ?1", [key.as_slice(), &flipped]).unwrap();
+        database.execute("UPDATE acts SET value = ?2 WHERE key = ?1", (key, &flipped)).unwrap();
         let pending = board.store().pending(NOW).unwrap();
         assert_eq!((pending.damaged, pending.acts.len()), (vec![bad], 1), "byte {at}");
     }
@@ -543,7 +547,7 @@ fn records_of_acts_do_not_open_in_each_others_place() {
     let (one, two) = (board.file(0, &board.delete_app()), board.file(0, &Act::SetQuorum(Quorum::ALONE)));
     let database = Connection::open(board.token.database()).unwrap();
     let swap = "UPDATE acts SET value = (SELECT value FROM acts WHERE key = ?2) WHERE key = ?1";
-    database.execute(swap, [two.0.to_be_bytes().as_slice(), &one.0.to_be_bytes()]).unwrap();
+    database.execute(swap, [key_of(two), key_of(one)]).unwrap();
     assert_eq!(board.store().pending(NOW).unwrap().damaged, [two]);
 }
 

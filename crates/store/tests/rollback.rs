@@ -11,7 +11,7 @@ use common::{PIN, SO_PIN, Token, make, replace};
 use rusqlite::Connection;
 
 /// Every row of a table, past the store.
-fn rows(token: &Token, table: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
+fn rows(token: &Token, table: &str) -> Vec<(i64, Vec<u8>)> {
     let database = Connection::open(token.database()).unwrap();
     let mut statement = database.prepare(&format!("SELECT key, value FROM {table}")).unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
@@ -19,11 +19,11 @@ fn rows(token: &Token, table: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Puts a table back to these rows.
-fn put_back(token: &Token, table: &str, rows: &[(Vec<u8>, Vec<u8>)]) {
+fn put_back(token: &Token, table: &str, rows: &[(i64, Vec<u8>)]) {
     let database = Connection::open(token.database()).unwrap();
     database.execute(&format!("DELETE FROM {table}"), []).unwrap();
     for (key, value) in rows {
-        database.execute(&format!("INSERT INTO {table} (key, value) VALUES (?1, ?2)"), [key, value]).unwrap();
+        database.execute(&format!("INSERT INTO {table} (key, value) VALUES (?1, ?2)"), (key, value)).unwrap();
     }
 }
 
@@ -189,7 +189,8 @@ fn a_tree_of_several_levels_still_knows_every_row() {
     assert_eq!(there, left);
     assert_eq!(findings(&token), []);
     let victim = left[100];
-    let rows: Vec<_> = rows(&token, "objects").into_iter().filter(|(key, _)| *key != victim.0.to_be_bytes()).collect();
+    let rows: Vec<_> =
+        rows(&token, "objects").into_iter().filter(|(key, _)| u64::try_from(*key) != Ok(victim.0)).collect();
     put_back(&token, "objects", &rows);
     assert_eq!(token.another().load(author).unwrap().damaged, [victim]);
     assert!(token.store.login(true, "so", SO_PIN).is_ok());

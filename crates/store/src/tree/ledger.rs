@@ -152,6 +152,9 @@ impl<'a> Ledger<'a> {
         address: u64,
         fingerprint: Option<Fingerprint>,
     ) -> Result<()> {
+        if address >= page::MOST_ROWS {
+            return Err(Error::Internal);
+        }
         self.grow(table, page::levels_for(address));
         self.edit(below, PageId::leaf(table, address), page::place_of(address), fingerprint)
     }
@@ -188,8 +191,9 @@ impl<'a> Ledger<'a> {
         self.root.0.remove(&table.tag());
         self.changed.retain(|id, _| id.table != table);
         let mut keys = Vec::new();
-        below.scan(Table::Tree, &[table.tag()], &mut |key, _| {
-            if key.first() != Some(&table.tag()) {
+        let first = PageId { level: 0, table, number: 0 };
+        below.scan(Table::Tree, &first.key(), &mut |key, _| {
+            if !PageId::is_key_of(key, table) {
                 return Ok(Scan::Enough);
             }
             keys.push(key.to_vec());

@@ -24,6 +24,7 @@ use claviger_crypto::seal::SealKey;
 
 use self::ledger::{Cache, Ledger};
 use self::page::Fingerprint;
+pub(crate) use self::page::ROOT;
 pub(crate) use self::survey::{See, Seen};
 use crate::storage::{ReadBody, Row, Storage, Table, Transaction, View, WriteBody};
 use crate::{Error, Result};

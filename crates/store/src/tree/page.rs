@@ -10,6 +10,12 @@ use crate::storage::Table;
 /// A page covers 2^6 of what is below it.
 const BITS: u32 = 6;
 
+const LEVEL_BITS: u32 = 4;
+const NUMBER_BITS: u32 = 54;
+
+/// Rows have addresses below this.
+pub(crate) const MOST_ROWS: u64 = 1 << (NUMBER_BITS + BITS);
+
 /// What tells one record from every other: its clear frame, and the tag that seals all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint([u8; FRAME_LEN + TAG_LEN]);
@@ -107,12 +113,16 @@ impl PageId {
         (first, first | span)
     }
 
-    /// Its key in the table `tree`.
-    pub(crate) fn key(self) -> [u8; 10] {
-        let mut key = [0; 10];
-        let [table, level, number @ ..] = &mut key;
-        (*table, *level, *number) = (self.table.tag(), self.level, self.number.to_be_bytes());
-        key
+    /// Its key in the table `tree`: the table's tag in 5 bits, the level in 4, the number in 54. So a level 0 has room
+    /// for the pages of 2^60 rows, which is [`MOST_ROWS`].
+    pub(crate) const fn key(self) -> [u8; 8] {
+        let (tag, level) = (self.table.tag() as u64, self.level as u64);
+        ((tag << (LEVEL_BITS + NUMBER_BITS)) | (level << NUMBER_BITS) | self.number).to_be_bytes()
+    }
+
+    /// The table whose page has this key.
+    pub(crate) fn is_key_of(key: &[u8], table: Table) -> bool {
+        Table::Tree.address(key).is_some_and(|key| key >> (LEVEL_BITS + NUMBER_BITS) == u64::from(table.tag()))
     }
 }
 
@@ -140,7 +150,7 @@ pub(crate) struct Top {
 pub(crate) struct Root(pub(crate) BTreeMap<u8, Top>);
 
 /// The key of the root in the table `tree`.
-pub(crate) const ROOT: &[u8] = &[0];
+pub(crate) const ROOT: &[u8] = &[0; 8];
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +166,7 @@ mod tests {
         let root = Root(BTreeMap::from([(5, Top { levels: 2, fingerprint })]));
         assert_eq!(postcard::to_stdvec(&root).unwrap(), [&[1, 5, 2][..], &[7; 26]].concat());
         let page = PageId { level: 1, table: Table::Objects, number: 0x0102 };
-        assert_eq!(page.key(), [3, 1, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(page.key(), [0x0c, 0x40, 0, 0, 0, 0, 1, 2]);
     }
 
     #[test]
