@@ -244,7 +244,8 @@ mod tests {
                 .flat_map(|region| bytes[region.bytes.clone()].to_vec())
                 .collect()
         };
-        assert_eq!(of("key"), [0, 1, 2]);
+        // The first is that of the row of SQLite that tells of the table.
+        assert_eq!(of("key"), [1, 0, 1, 2]);
         let part = |from: usize, to: &dyn Fn(usize) -> usize| -> Vec<u8> {
             values.iter().flat_map(|value| value[from..to(value.len())].to_vec()).collect()
         };
