@@ -120,11 +120,11 @@ impl Cutter<'_> {
         if kind.is_table && !kind.is_leaf {
             return Some(());
         }
+        let key = at;
         if kind.is_table {
-            let key = at;
             at = self.varint(key)?.1;
-            self.add("key", key..at);
         }
+        let key = key..at;
         let local = kind.local(length);
         let mut parts = Vec::new();
         parts.push(at..at + local);
@@ -132,7 +132,10 @@ impl Cutter<'_> {
             self.add("overflow pointer", at + local..at + local + 4);
             self.overflow(self.number(at + local, 4)?, length - local, &mut parts);
         }
-        self.payload(at, length, &parts)
+        let is_record = self.payload(at, length, &parts)?;
+        // Nothing follows from the number of a row of SQLite's own.
+        self.add(if is_record { "key" } else { "row of SQLite's" }, key);
+        Some(())
     }
 
     /// The pages that a row goes on in.
@@ -146,8 +149,9 @@ impl Cutter<'_> {
         }
     }
 
-    /// A row: its header, and its columns if they are a key, which stands before the row and is NULL in it, and a value.
-    fn payload(&mut self, at: usize, length: usize, parts: &[Range<usize>]) -> Option<()> {
+    /// A row: its header, and its columns if they are a key, which stands before the row and is NULL in it, and a record.
+    /// Whether they are.
+    fn payload(&mut self, at: usize, length: usize, parts: &[Range<usize>]) -> Option<bool> {
         let (header, next) = self.varint(at)?;
         let (key, next) = self.varint(next)?;
         let second = if next < at + header { self.varint(next) } else { None };
@@ -155,7 +159,7 @@ impl Cutter<'_> {
         let value = second.filter(|(_, end)| key == 0 && *end == at + header).and_then(|(value, _)| blob(value));
         let Some(value) = value.filter(|value| header + value == length && *value >= 38) else {
             self.spread("row of SQLite's", 0..length, parts);
-            return Some(());
+            return Some(false);
         };
         let mut at = 0;
         let widths = [("row header", header), ("record: frame", 10), ("record: nonce", 12)];
@@ -163,7 +167,7 @@ impl Cutter<'_> {
             self.spread(kind, at..at + width, parts);
             at += width;
         }
-        Some(())
+        Some(true)
     }
 
     /// Some bytes of a row, wherever they lie.
@@ -244,8 +248,8 @@ mod tests {
                 .flat_map(|region| bytes[region.bytes.clone()].to_vec())
                 .collect()
         };
-        // The first is that of the row of SQLite that tells of the table.
-        assert_eq!(of("key"), [1, 0, 1, 2]);
+        // That of the row of SQLite that tells of the table is not among them.
+        assert_eq!(of("key"), [0, 1, 2]);
         let part = |from: usize, to: &dyn Fn(usize) -> usize| -> Vec<u8> {
             values.iter().flat_map(|value| value[from..to(value.len())].to_vec()).collect()
         };

@@ -253,7 +253,7 @@ fn told(below: &dyn View, id: PageId, page: &Page, from: u64, row: &mut Row<'_>)
     let Some((first, _)) = expected.first() else { return Ok(Scan::More) };
     let (mut wanted, mut answer) = (expected.iter().peekable(), Scan::More);
     below.scan(id.table, &id.table.key(*first), &mut |key, record| {
-        // A key of another length is nobody's, and may stand between two that are.
+        // A number that is no key of the table is nobody's row.
         let Some(at) = id.table.address(key) else { return Ok(Scan::More) };
         if at > id.rows().1 {
             return Ok(Scan::Enough);
