@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rustix::fs::{Access, access};
 
 use crate::anchor::Anchor;
 use crate::counter::Counter;
@@ -339,8 +340,11 @@ fn connect(database: &Path) -> Result<Connection> {
     )?;
     let snapshot = connection.unchecked_transaction()?;
     check_schema(&snapshot)?;
+    // Where the system lets us write and SQLite does not, the file's header tells of a version that SQLite has not come to
+    // (sqlite.org/fileformat.html, offset 18).
+    let is_frozen = snapshot.is_readonly(MAIN_DB)? && access(database, Access::WRITE_OK).is_ok();
     drop(snapshot);
-    Ok(connection)
+    if is_frozen { Err(Error::Damaged) } else { Ok(connection) }
 }
 
 /// Makes the tables in an empty file, in one transaction with the layout's number.

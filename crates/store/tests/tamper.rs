@@ -243,6 +243,17 @@ fn a_file_that_is_no_database_is_refused() {
     assert_eq!(opened_after(truncate), Some(Error::Damaged));
 }
 
+/// SQLite takes the file for one that it may only read, so every write would fail and nobody would know why.
+#[test]
+fn a_database_of_a_later_sqlite_is_refused() {
+    let with_version = |database: &Path| {
+        let mut bytes = fs::read(database).unwrap();
+        bytes[18] = 0x12;
+        fs::write(database, bytes).unwrap();
+    };
+    assert_eq!(opened_after(with_version), Some(Error::Damaged));
+}
+
 #[test]
 fn another_device_key_opens_nothing() {
     let token = Token::new();
