@@ -37,6 +37,7 @@ steps! {
     "walls"            Always  "unsafe stays behind its wall"                  walls::no_stray_unsafe;
     "switches"         Always  "only the checker switches rules off"           walls::no_rule_switched_off;
     "direction"        Always  "crates depend in one direction"                walls::one_direction;
+    "locks"            Always  "every lock file follows its manifest"          locks;
     "paths"            Always  "the documents name files that exist"           paths::exist;
     "format"           Always  "the sources are formatted"                     |w| run(&mut w.cargo(&["fmt", "--all", "--check"]));
     "clippy"           Always  "clippy has nothing to say"                     clippy;
@@ -93,6 +94,16 @@ fn sequence<'a>(workspace: &Workspace, steps: impl Iterator<Item = &'a Step>) ->
     }
     screen::success(&format!("Steps passed: {passed}, in {:.0} s.", begun.elapsed().as_secs_f64()));
     Ok(())
+}
+
+/// `fuzz` is a workspace of its own and is built late in a run: its lock file is forgotten easily.
+fn locks(workspace: &Workspace) -> Outcome {
+    ["Cargo.toml", "fuzz/Cargo.toml"].into_iter().try_for_each(|manifest| {
+        let metadata = ["metadata", "--format-version", "1", "--locked", "--manifest-path", manifest];
+        output(&mut workspace.cargo(&metadata)).map(drop).map_err(|error| {
+            format!("{error}\nBring the lock file up to date: cargo update --workspace --manifest-path {manifest}")
+        })
+    })
 }
 
 fn clippy(workspace: &Workspace) -> Outcome {
